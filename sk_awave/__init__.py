@@ -1,0 +1,25 @@
+"""Adaptive wavelets for scikit-learn."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Loaded on first use: importing sk_awave must not wait for torch.
+_PUBLIC = {
+    "AdaptiveWaveletTransformer": "sk_awave.decomposition",
+    "FilterBank": "sk_awave.engine",
+    "MultilevelDWT": "sk_awave.engine",
+    "WaveletTransformer": "sk_awave.decomposition",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_PUBLIC])

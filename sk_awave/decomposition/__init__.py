@@ -1,0 +1,6 @@
+"""Wavelet transforms as scikit-learn transformers."""
+
+from sk_awave.decomposition._adaptive import AdaptiveWaveletTransformer
+from sk_awave.decomposition._wavelet import WaveletTransformer
+
+__all__ = ["AdaptiveWaveletTransformer", "WaveletTransformer"]

@@ -1,0 +1,489 @@
+"""The wavelet transform whose wavelet is learned from the data."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.decomposition._wavelet import _BaseWaveletTransformer, as_tensor
+from sk_awave.engine._conditions import FILTER_TERMS
+from sk_awave.engine._filter_bank import FilterBank, as_wavelet
+from sk_awave.engine._lbfgs import minimize_lbfgs
+from sk_awave.engine._minibatch import minimize_minibatch
+from sk_awave.engine._objective import Objective
+from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._solution import OUTCOMES
+from sk_awave.utils._sklearn import Interval, Options, StrOptions, _fit_context
+from sk_awave.utils._validation import validate_signals
+
+
+class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
+    r"""Multilevel wavelet transform with a wavelet that adapts to the data.
+
+    The wavelet minimises, over the filters of the bank,
+
+    .. math::
+
+        \alpha_\mathrm{rec} \frac1n \sum_i \|S A x_i - x_i\|_2^2
+        + \alpha_\mathrm{sparsity} \frac1n \sum_i \frac{\|A x_i\|_1}{B}
+        + \alpha_\mathrm{attribution} \frac1n \sum_i \frac{\|S^\top g_i\|_1}{B}
+        + \alpha_\mathrm{filter} \sum_k \mathrm{penalty}_k
+
+    with analysis :math:`A`, synthesis :math:`S`, the gradients :math:`g_i` of a trained
+    model with respect to its input, and :math:`B` = level + 1; eq. 8 of [1]_ on the scale
+    of its published code, and without attributions the objective of [2]_.
+
+    With ``parametrization="orthogonal"`` every candidate is exactly a wavelet: it
+    reconstructs perfectly, so that the first term and all penalties are zero and what is
+    left is the sparsity of the coefficients (and of the attributions).
+
+    Parameters
+    ----------
+    wavelet : str or pywt.Wavelet, default="db5"
+        Where learning starts from. Its length is the length of the learned filters.
+
+    level : int, default=None
+        The number of levels. By default PyWavelets' maximum for the shortest axis and the
+        length of `wavelet`, and at least 1. A deeper one warns, as in PyWavelets. To
+        compare wavelets of different lengths by `score`, fix it: :math:`B` depends on it.
+
+    mode : {"symmetric", "zero", "constant", "periodic", "smooth", "periodization", \
+            "reflect", "antisymmetric", "antireflect"}, default="symmetric"
+        How signals are continued beyond their ends. "periodization" makes as many
+        coefficients as there are samples (where lengths stay even), others a few more.
+
+    ndim : {1, 2, 3}, default=1
+        The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
+
+    signal_shape : tuple of int, default=None
+        For a two-dimensional `X` whose rows are flattened samples: their shape, as
+        ``(height, width)`` or ``(n_channels, height, width)`` when ``ndim=2``.
+
+    parametrization : {"orthogonal", "free"}, default="orthogonal"
+        What is learned: the rotation angles of an orthonormal lattice [3]_, every value
+        of which is a wavelet, or the low-pass filter itself, which the penalties keep
+        near a wavelet, as published.
+
+    per_level : bool, default=False
+        Whether each level has a filter bank of its own.
+
+    per_axis : bool, default=False
+        Whether each axis has a filter bank of its own.
+
+    teacher : None
+        Reserved for a model to distill. Until then, its input gradients can be handed to
+        `fit`.
+
+    attribution : {"saliency"}, default="saliency"
+        How coefficients are attributed; reserved, as `teacher`.
+
+    target : {"auto"}, default="auto"
+        The outputs of the teacher that are attributed; reserved, as `teacher`.
+
+    alpha_sparsity : float, default=1.0
+        The strength of the L1 norm of the coefficients (the published ``lamL1wave``).
+        On its own it has no effect with ``parametrization="orthogonal"``, where only the
+        ratio ``alpha_attribution / alpha_sparsity`` counts.
+
+    alpha_attribution : float, default=1.0
+        The strength of the L1 norm of the attributions (``lamL1attr``).
+
+    alpha_reconstruction : float, default=1.0
+        The strength of the reconstruction error.
+
+    alpha_filter : float, default=1.0
+        The strength of each of the five filter penalties (``lamlSum``, ``lamhSum``,
+        ``lamL2norm``, ``lamCMF``, ``lamConv``).
+
+    solver : {"lbfgs", "adam"}, default="lbfgs"
+        Quasi-Newton steps on all samples, or mini-batch Adam [4]_ for data that is large
+        (also `partial_fit`).
+
+    init : {"wavelet"}, default="wavelet"
+        Where learning starts: at `wavelet`.
+
+    n_init : {1}, default=1
+        The number of starts.
+
+    max_iter : int, default=200
+        The largest number of iterations or, for "adam", epochs. With 0 nothing is
+        learned: `wavelet` is kept, and scored like a learned one.
+
+    tol : float, default=1e-5
+        Learning has converged when the objective stops decreasing by this fraction:
+        twice in a row for "lbfgs", ten times for "adam".
+
+    batch_size : int, default=None
+        The samples of a mini-batch of "adam", by default at most 200; and how many
+        signals (samples times channels) `transform` takes at a time, by default as many
+        as are transformed fastest.
+
+    learning_rate_init : float, default=0.01
+        The step size of "adam".
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Passed to skorch by "adam": early stopping, learning-rate schedules, logging.
+
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is the device of `X` for a tensor, and the CPU for an
+        array.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the filters of the previous fit.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the order of the mini-batches of "adam". "lbfgs" is deterministic.
+
+    verbose : int, default=0
+        With 1 the objective is printed at each iteration.
+
+    Attributes
+    ----------
+    wavelet_ : pywt.Wavelet, or tuple or list of them
+        The learned wavelet. With `per_axis` a tuple, one for each axis, as PyWavelets
+        takes it; with `per_level` a list, the finest level first.
+
+    filter_bank_ : ndarray of shape (level_ or 1, ndim or 1, 4, filter_length)
+        ``dec_lo, dec_hi, rec_lo, rec_hi`` of each level (the finest first) and axis, or
+        shared by them.
+
+    level_ : int
+        The number of levels.
+
+    layout_ : CoeffLayout
+        Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
+        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes.
+
+    loss_curve_ : list of float
+        The objective at the start and after each iteration or epoch.
+
+    objective_terms_ : dict of str to float
+        The terms of the objective after learning, unweighted: "reconstruction",
+        "sparsity", "attribution", "lowpass_sum", "highpass_sum", "unit_norm",
+        "conjugate_mirror" and "double_shift".
+
+    n_iter_ : int
+        The number of iterations or epochs.
+
+    sample_shape_ : tuple of int
+        The shape of a sample in `fit`.
+
+    n_features_in_ : int
+        The number of values of a sample.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it has string names.
+
+    See Also
+    --------
+    WaveletTransformer : The same transform with a fixed wavelet.
+    MultilevelDWT : The transform as a layer of a torch network.
+
+    Notes
+    -----
+    The objective is not convex: learning finds a minimum near `wavelet`. Compare several
+    starting wavelets of one length by `score`.
+
+    A run that diverges or is interrupted keeps the best filters it met and warns.
+
+    References
+    ----------
+    .. [1] W. Ha, C. Singh, F. Lanusse, S. Upadhyayula, B. Yu. "Adaptive wavelet
+       distillation from neural networks through interpretations." NeurIPS 2021.
+    .. [2] D. Recoskie, R. Mann. "Learning sparse wavelet representations."
+       arXiv:1802.02961, 2018.
+    .. [3] P. P. Vaidyanathan, P.-Q. Hoang. "Lattice structures for optimal design and
+       robust implementation of two-channel perfect-reconstruction QMF banks." IEEE
+       Transactions on Acoustics, Speech, and Signal Processing 36(1), 1988.
+    .. [4] D. P. Kingma, J. Ba. "Adam: a method for stochastic optimization." ICLR 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pywt
+    >>> from sk_awave import AdaptiveWaveletTransformer
+    >>> X = pywt.data.ecg()[:1000].reshape(-1, 40) / 100.0
+    >>> transformer = AdaptiveWaveletTransformer("db3", level=3).fit(X)
+    >>> transformer.loss_curve_[-1] < transformer.loss_curve_[0]
+    True
+    >>> Xt = transformer.transform(X)
+    >>> np.allclose(transformer.inverse_transform(Xt), X)
+    True
+    """
+
+    _parameter_constraints = {
+        **_BaseWaveletTransformer._parameter_constraints,
+        "parametrization": [StrOptions({"orthogonal", "free"})],
+        "per_level": ["boolean"],
+        "per_axis": ["boolean"],
+        "teacher": [None],
+        "attribution": [StrOptions({"saliency"})],
+        "target": [StrOptions({"auto"})],
+        "alpha_sparsity": [Interval(Real, 0, None, closed="left")],
+        "alpha_attribution": [Interval(Real, 0, None, closed="left")],
+        "alpha_reconstruction": [Interval(Real, 0, None, closed="left")],
+        "alpha_filter": [Interval(Real, 0, None, closed="left")],
+        "solver": [StrOptions({"lbfgs", "adam"})],
+        "init": [StrOptions({"wavelet"})],
+        "n_init": [Options(Integral, {1})],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "callbacks": [list, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        wavelet="db5",
+        *,
+        level=None,
+        mode="symmetric",
+        ndim=1,
+        signal_shape=None,
+        parametrization="orthogonal",
+        per_level=False,
+        per_axis=False,
+        teacher=None,
+        attribution="saliency",
+        target="auto",
+        alpha_sparsity=1.0,
+        alpha_attribution=1.0,
+        alpha_reconstruction=1.0,
+        alpha_filter=1.0,
+        solver="lbfgs",
+        init="wavelet",
+        n_init=1,
+        max_iter=200,
+        tol=1e-5,
+        batch_size=None,
+        learning_rate_init=0.01,
+        callbacks=None,
+        device="auto",
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.wavelet = wavelet
+        self.level = level
+        self.mode = mode
+        self.ndim = ndim
+        self.signal_shape = signal_shape
+        self.parametrization = parametrization
+        self.per_level = per_level
+        self.per_axis = per_axis
+        self.teacher = teacher
+        self.attribution = attribution
+        self.target = target
+        self.alpha_sparsity = alpha_sparsity
+        self.alpha_attribution = alpha_attribution
+        self.alpha_reconstruction = alpha_reconstruction
+        self.alpha_filter = alpha_filter
+        self.solver = solver
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.callbacks = callbacks
+        self.device = device
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, input_gradients=None):
+        """Learn the wavelet.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            The signals.
+        y : None
+            Ignored.
+        input_gradients : array-like or tensor of the shape of `X`, default=None
+            The gradients of a trained model's output with respect to its input, at `X`:
+            the wavelet is then also chosen so that the model's attributions are sparse.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` is reached, or the run diverges or is interrupted.
+        """
+        X = validate_signals(self, X, reset=True)
+        resume = self.warm_start and hasattr(self, "_parameters")
+        objective = self._make_learnable_objective(X, input_gradients, resume)
+        if self.solver == "lbfgs":
+            solution = minimize_lbfgs(
+                objective,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                callback=_print_progress if self.verbose else None,
+            )
+        else:
+            solution = self._run_minibatch(objective, max_iter=self.max_iter)
+        return self._set_solution(objective, solution)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, input_gradients=None):
+        """Improve the wavelet by one epoch of mini-batches over `X`.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            A part of the signals.
+        y : None
+            Ignored.
+        input_gradients : array-like or tensor of the shape of `X`, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The transformer; ``objective_terms_`` are those on this `X`.
+        """
+        first = not hasattr(self, "_parameters")
+        X = validate_signals(self, X, reset=first)
+        objective = self._make_learnable_objective(X, input_gradients, not first)
+        state = getattr(self, "_optimizer_state", None)
+        solution = self._run_minibatch(
+            objective, max_iter=1, keep_best=False, optimizer_state=state
+        )
+        if solution.outcome == "max_iter":
+            solution.outcome = "stopped"
+        if not first:
+            solution.loss_curve[:1] = self.loss_curve_
+        return self._set_solution(objective, solution)
+
+    def score(self, X, y=None, *, input_gradients=None):
+        """Return minus the objective on `X`, so that greater is better.
+
+        The strengths weight it: it compares wavelets, levels and modes at the same
+        strengths, but not one strength with another, for which the score of a model
+        downstream is the judge.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the fitted shape
+            The signals.
+        y : None
+            Ignored.
+        input_gradients : array-like or tensor of the shape of `X`, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        score : float
+            Minus the weighted sum of the terms.
+        """
+        check_is_fitted(self)
+        X = validate_signals(self, X, reset=False)
+        bank = FilterBank(self.filter_bank_, "fixed")
+        objective = self._make_objective(bank, self.layout_, X, input_gradients)
+        return -objective.total(objective.terms())
+
+    def _make_learnable_objective(self, X, input_gradients, resume):
+        """Make the objective at the starting wavelet, or where the last fit ended."""
+        wavelet = as_wavelet(self.wavelet)
+        layout = self._make_layout(X.shape[1:], wavelet.dec_len)
+        bank = FilterBank.from_wavelet(
+            wavelet,
+            self.parametrization,
+            n_levels=max(1, layout.level) if self.per_level else 1,
+            n_axes=self.ndim if self.per_axis else 1,
+        )
+        if resume and self._parameters.shape == tuple(bank.original.shape):
+            with torch.no_grad():
+                bank.original.copy_(torch.from_numpy(self._parameters))
+        return self._make_objective(bank, layout, X, input_gradients)
+
+    def _make_objective(self, bank, layout, X, input_gradients):
+        """Bring signals and gradients to the device, once, in the shape of the engine."""
+        device = self._torch_device(X)
+        shape = (len(X), layout.n_channels or 1, *layout.signal_shape)
+        if input_gradients is not None:
+            input_gradients = _check_input_gradients(input_gradients, X)
+            input_gradients = as_tensor(input_gradients, device).reshape(shape)
+        weights = {
+            "reconstruction": self.alpha_reconstruction,
+            "sparsity": self.alpha_sparsity,
+            "attribution": self.alpha_attribution,
+            **dict.fromkeys(FILTER_TERMS, self.alpha_filter),
+        }
+        x = as_tensor(X, device).reshape(shape)
+        plan = TransformPlan(layout)
+        return Objective(bank.to(device), plan, x, weights, input_gradients)
+
+    def _run_minibatch(self, objective, **kwargs):
+        random_state = check_random_state(self.random_state)
+        return minimize_minibatch(
+            objective,
+            tol=self.tol,
+            batch_size=self.batch_size or min(200, len(objective.x)),
+            learning_rate=self.learning_rate_init,
+            seed=random_state.randint(np.iinfo(np.int32).max),
+            callbacks=self.callbacks,
+            verbose=int(self.verbose),
+            **kwargs,
+        )
+
+    def _set_solution(self, objective, solution):
+        """Store the outcome as NumPy and Python, and say so if there is a doubt."""
+        bank, layout = objective.bank.cpu(), objective.plan.layout
+        name = f"adapted {as_wavelet(self.wavelet).name}"
+        n_levels, n_axes = bank.original.shape[:2]
+        wavelets = [
+            [bank.to_wavelet(level, axis, name) for axis in range(n_axes)]
+            for level in range(n_levels)
+        ]
+        per_level = [tuple(axes) if self.per_axis else axes[0] for axes in wavelets]
+        self._parameters = bank.original.detach().numpy()
+        self._optimizer_state = solution.optimizer_state
+        self.filter_bank_ = bank().detach().numpy()
+        self.wavelet_ = per_level if self.per_level else per_level[0]
+        self.layout_ = layout
+        self.level_ = layout.level
+        self.loss_curve_ = solution.loss_curve
+        self.n_iter_ = solution.n_iter
+        self.objective_terms_ = objective.terms()
+        if solution.outcome in OUTCOMES:
+            message = OUTCOMES[solution.outcome].format(
+                max_iter=self.max_iter, tol=self.tol, n_iter=self.n_iter_
+            )
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        return self
+
+
+def _print_progress(n_iter, value):
+    """Report an iteration of L-BFGS, as skorch reports the epochs of Adam."""
+    print(f"Iteration {n_iter}: objective = {value:.6g}")
+
+
+def _check_input_gradients(input_gradients, X):
+    """Return the gradients as the kind of array that `X` is, or raise ValueError."""
+    if isinstance(X, torch.Tensor):
+        gradients = torch.as_tensor(input_gradients).detach().to(X)
+    else:
+        gradients = np.asarray(input_gradients, dtype=X.dtype)
+    if gradients.shape != X.shape:
+        raise ValueError(
+            f"input_gradients must have the shape of X, {tuple(X.shape)}. Got "
+            f"{tuple(gradients.shape)} instead."
+        )
+    if not torch.as_tensor(gradients).isfinite().all():
+        raise ValueError("input_gradients contains NaN or infinity.")
+    return gradients

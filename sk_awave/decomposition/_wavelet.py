@@ -1,0 +1,273 @@
+"""The multilevel wavelet transform as a scikit-learn transformer."""
+
+from numbers import Integral
+
+import numpy as np
+import pywt
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.engine._boundary import MODES
+from sk_awave.engine._filter_bank import FilterBank, as_wavelet
+from sk_awave.engine._layout import CoeffLayout, resolve_level
+from sk_awave.engine._plan import TransformPlan
+from sk_awave.utils._sklearn import (
+    Interval,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+)
+from sk_awave.utils._validation import (
+    split_shape,
+    validate_coefficients,
+    validate_signals,
+)
+
+
+class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
+    """What fixed and learned wavelets share: all but how the filters are found."""
+
+    _parameter_constraints = {
+        "wavelet": [str, pywt.Wavelet],
+        "level": [Interval(Integral, None, None, closed="neither"), None],
+        "mode": [StrOptions(set(MODES))],
+        "ndim": [Interval(Integral, 1, 3, closed="both")],
+        "signal_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "device": [str, torch.device],
+    }
+
+    def transform(self, X):
+        """Transform signals to flat wavelet coefficients.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            The signals, of the shape that was fitted.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
+            The coefficients, in the order of ``layout_``; with the dtype of `X`, a tensor
+            on its device if `X` is one.
+        """
+        check_is_fitted(self)
+        X = validate_signals(self, X, reset=False)
+        plan = TransformPlan(self.layout_)
+        filters = torch.from_numpy(self.filter_bank_)
+        flat = self._map_rows(
+            X.reshape(-1, *self.layout_.signal_shape),
+            self.layout_.n_coeffs_per_channel,
+            plan,
+            lambda rows: plan.analysis(rows, filters.to(rows)),
+        )
+        return flat.reshape(len(X), self.layout_.n_coeffs)
+
+    def inverse_transform(self, X):
+        """Reconstruct signals from flat wavelet coefficients.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_coeffs)
+            The coefficients.
+
+        Returns
+        -------
+        X_original : ndarray or tensor of shape (n_samples, *sample_shape_)
+            The signals, in the shape that was fitted.
+        """
+        check_is_fitted(self)
+        X = validate_coefficients(self, X, self.layout_.n_coeffs)
+        plan = TransformPlan(self.layout_)
+        filters = torch.from_numpy(self.filter_bank_)
+        signals = self._map_rows(
+            X.reshape(-1, self.layout_.n_coeffs_per_channel),
+            plan.size,
+            plan,
+            lambda flat: plan.synthesis(flat, filters.to(flat)).flatten(1),
+        )
+        return signals.reshape(len(X), *self.sample_shape_)
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the coefficients in PyWavelets' vocabulary.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Only checked, as usual, against the names seen in fit.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
+            'aad1_0_2_3' in 3-D; with a prefix 'ch0_' where there are several channels.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        return np.asarray(self.layout_.names(), dtype=object)
+
+    def _make_layout(self, sample_shape, filter_length):
+        n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)
+        level = resolve_level(signal_shape, filter_length, self.mode, self.level)
+        return CoeffLayout(signal_shape, n_channels, filter_length, level, self.mode)
+
+    def _torch_device(self, X):
+        """Return where to compute: by default where `X` lies."""
+        if self.device == "auto":
+            return X.device if isinstance(X, torch.Tensor) else torch.device("cpu")
+        return torch.device(self.device)
+
+    @torch.no_grad()
+    def _map_rows(self, rows, width, plan, function):
+        """Map rows to rows of `width` in chunks, each written once to its place."""
+        is_tensor = isinstance(rows, torch.Tensor)
+        shape = (len(rows), width)
+        out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
+        target = out if is_tensor else torch.from_numpy(out)
+        device = self._torch_device(rows)
+        size = self.batch_size or plan.rows_per_chunk
+        for start in range(0, len(rows), size):
+            chunk = as_tensor(rows[start : start + size], device)
+            target[start : start + size] = function(chunk)
+        return out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def as_tensor(array, device):
+    """Move an array or tensor to a device, sharing memory where that is safe."""
+    if not isinstance(array, torch.Tensor):
+        # torch refuses negative strides, and warns of memory that it must not write to.
+        array = torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    return array.to(device)
+
+
+class WaveletTransformer(_BaseWaveletTransformer):
+    """Multilevel discrete wavelet transform with a fixed wavelet.
+
+    The coefficients are those of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``,
+    flattened to one row a sample.
+
+    Parameters
+    ----------
+    wavelet : str or pywt.Wavelet, default="db5"
+        Any discrete wavelet of PyWavelets, or a custom one.
+
+    level : int, default=None
+        The number of levels. By default PyWavelets' maximum for the shortest axis, and at
+        least 1. A deeper one warns, as in PyWavelets.
+
+    mode : {"symmetric", "zero", "constant", "periodic", "smooth", "periodization", \
+            "reflect", "antisymmetric", "antireflect"}, default="symmetric"
+        How signals are continued beyond their ends. "periodization" makes as many
+        coefficients as there are samples (where lengths stay even), others a few more.
+
+    ndim : {1, 2, 3}, default=1
+        The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
+
+    signal_shape : tuple of int, default=None
+        For a two-dimensional `X` whose rows are flattened samples: their shape, as
+        ``(height, width)`` or ``(n_channels, height, width)`` when ``ndim=2``.
+
+    batch_size : int, default=None
+        How many signals (samples times channels) are transformed at a time. By default as
+        many as are transformed fastest; memory beyond the result is that of one batch.
+
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is the device of `X` for a tensor, and the CPU for an
+        array.
+
+    Attributes
+    ----------
+    wavelet_ : pywt.Wavelet
+        The wavelet.
+
+    filter_bank_ : ndarray of shape (1, 1, 4, filter_length)
+        ``dec_lo, dec_hi, rec_lo, rec_hi``.
+
+    level_ : int
+        The number of levels.
+
+    layout_ : CoeffLayout
+        Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
+        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes.
+
+    sample_shape_ : tuple of int
+        The shape of a sample in `fit`.
+
+    n_features_in_ : int
+        The number of values of a sample.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it has string names.
+
+    See Also
+    --------
+    AdaptiveWaveletTransformer : The same with a wavelet that adapts to the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_awave import WaveletTransformer
+    >>> X = np.arange(16.0).reshape(2, 8)
+    >>> transformer = WaveletTransformer("haar", level=2).fit(X)
+    >>> transformer.get_feature_names_out()
+    array(['cA2_0', 'cA2_1', 'cD2_0', 'cD2_1', 'cD1_0', 'cD1_1', 'cD1_2', 'cD1_3'],
+          dtype=object)
+    >>> transformer.transform(X)[0].round(2)
+    array([ 3.  , 11.  , -2.  , -2.  , -0.71, -0.71, -0.71, -0.71])
+    >>> np.allclose(transformer.inverse_transform(transformer.transform(X)), X)
+    True
+    """
+
+    _parameter_constraints = {**_BaseWaveletTransformer._parameter_constraints}
+
+    def __init__(
+        self,
+        wavelet="db5",
+        *,
+        level=None,
+        mode="symmetric",
+        ndim=1,
+        signal_shape=None,
+        batch_size=None,
+        device="auto",
+    ):
+        self.wavelet = wavelet
+        self.level = level
+        self.mode = mode
+        self.ndim = ndim
+        self.signal_shape = signal_shape
+        self.batch_size = batch_size
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the shape of the signals.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            The signals.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+        """
+        X = validate_signals(self, X, reset=True)
+        bank = FilterBank.from_wavelet(self.wavelet, "fixed")
+        self.layout_ = self._make_layout(X.shape[1:], bank.filter_length)
+        self.level_ = self.layout_.level
+        self.filter_bank_ = bank().detach().numpy()
+        self.wavelet_ = as_wavelet(self.wavelet)
+        return self

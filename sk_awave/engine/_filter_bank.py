@@ -1,0 +1,200 @@
+"""The two-channel filter bank: parameters in, four filters out."""
+
+import numpy as np
+import pywt
+import torch
+from torch import Tensor, nn
+
+from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
+
+#: Largest deviation at which a filter still counts as represented exactly.
+_TOLERANCE = 1e-9
+
+
+class Free(nn.Module):
+    """The low-pass filter itself is the parameter, as in Ha et al. (2021)."""
+
+    #: Nothing but the penalties of the objective keeps it a wavelet.
+    is_exact = False
+
+    def forward(self, original: Tensor) -> Tensor:
+        """Map low-pass filters of shape (..., K) to filters of shape (..., 4, K)."""
+        return orthogonal_filters(original)
+
+    def right_inverse(self, filters: Tensor) -> Tensor:
+        """Map filters of shape (..., 4, K) to low-pass filters of shape (..., K)."""
+        return filters[..., 2, :]
+
+
+class Fixed(nn.Identity):
+    """The four filters themselves, which nothing learns."""
+
+    is_exact = False
+
+
+PARAMETRIZATIONS = {"orthogonal": Orthogonal, "free": Free, "fixed": Fixed}
+
+
+class FilterBank(nn.Module):
+    """A two-channel filter bank, learned or fixed.
+
+    It is called without arguments, and returns the filters as one tensor through which
+    gradients flow to the parameters.
+
+    Parameters
+    ----------
+    filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
+        ``dec_lo, dec_hi, rec_lo, rec_hi`` in PyWavelets' order and time direction, for
+        each level (the finest first) and axis or shared by them. `K` is even.
+    parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
+        - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
+          an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
+        - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
+          A wavelet only as far as penalties make it one (Ha et al. 2021).
+        - "fixed": nothing is learned; any bank, such as a biorthogonal one.
+
+    Attributes
+    ----------
+    original : torch.nn.Parameter
+        What is learned. Float64, so that float32 data does not limit the filters.
+
+    Raises
+    ------
+    ValueError
+        If the parametrization cannot represent the filters.
+
+    Examples
+    --------
+    >>> from sk_awave.engine import FilterBank
+    >>> bank = FilterBank.from_wavelet("db2")
+    >>> bank.original.shape, bank().shape
+    (torch.Size([1, 1, 1]), torch.Size([1, 1, 4, 4]))
+    >>> bank.to_wavelet().rec_lo[0]
+    0.4829629131445...
+    """
+
+    def __init__(self, filters, parametrization: str = "orthogonal"):
+        super().__init__()
+        if parametrization not in PARAMETRIZATIONS:
+            raise ValueError(
+                f"parametrization must be one of {sorted(PARAMETRIZATIONS)}. Got "
+                f"{parametrization!r} instead."
+            )
+        filters = torch.as_tensor(np.array(filters), dtype=torch.float64)
+        if filters.ndim != 4 or filters.shape[2] != 4 or filters.shape[3] % 2:
+            raise ValueError(
+                "filters must have shape (n_levels, n_axes, 4, filter_length) with an "
+                f"even filter_length. Got shape {tuple(filters.shape)} instead."
+            )
+        # Held, not registered with torch's parametrize, which would forbid pickling.
+        self.parametrization = PARAMETRIZATIONS[parametrization]()
+        learned = parametrization != "fixed"
+        original = self.parametrization.right_inverse(filters) if learned else filters
+        self.original = nn.Parameter(original, requires_grad=learned)
+        error = _deviation(self().detach(), filters)
+        if not error <= _TOLERANCE:
+            raise ValueError(
+                f"parametrization={parametrization!r} cannot represent these filters "
+                f"(they differ by {error:.1e}): an orthogonal bank is needed, whose "
+                "high-pass is the alternating flip of its low-pass."
+            )
+
+    @classmethod
+    def from_wavelet(
+        cls,
+        wavelet,
+        parametrization: str = "orthogonal",
+        *,
+        n_levels: int = 1,
+        n_axes: int = 1,
+        filter_length: int | None = None,
+    ) -> "FilterBank":
+        """Make a bank that starts at a wavelet.
+
+        Parameters
+        ----------
+        wavelet : str or pywt.Wavelet
+            A discrete wavelet.
+        parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
+            See the class.
+        n_levels, n_axes : int, default=1
+            How many levels and axes have filters of their own.
+        filter_length : int, default=None
+            The number of taps, even and at least those of the wavelet, which zeros (zero
+            angles of the lattice) fill up.
+
+        Returns
+        -------
+        FilterBank
+
+        Raises
+        ------
+        ValueError
+            If the wavelet is unknown, or the parametrization cannot represent it.
+        """
+        wavelet = as_wavelet(wavelet)
+        filters = np.array(wavelet.filter_bank, dtype=float)
+        extra = (filter_length or wavelet.dec_len) - wavelet.dec_len
+        if extra < 0 or extra % 2:
+            raise ValueError(
+                f"filter_length must be even and at least {wavelet.dec_len}, the length "
+                f"of {wavelet.name!r}. Got {filter_length} instead."
+            )
+        # Zeros after the synthesis filters, and so before the reversed analysis ones.
+        dec, rec = np.pad(filters[:2], ((0, 0), (extra, 0))), filters[2:]
+        filters = np.concatenate([dec, np.pad(rec, ((0, 0), (0, extra)))])
+        try:
+            return cls(np.tile(filters, (n_levels, n_axes, 1, 1)), parametrization)
+        except ValueError as error:
+            if parametrization not in PARAMETRIZATIONS:
+                raise
+            raise ValueError(
+                f"The wavelet {wavelet.name!r} cannot be represented by "
+                f"parametrization={parametrization!r}, which needs an orthogonal wavelet "
+                "that float64 factors into rotations: any of 'sym' and 'coif', and 'db1' "
+                "to 'db22'. Start from one of these, or keep this wavelet fixed with "
+                "WaveletTransformer."
+            ) from error
+
+    @property
+    def filter_length(self) -> int:
+        """The number of taps of each filter."""
+        return self().shape[-1]
+
+    def forward(self) -> Tensor:
+        """Return the filters, of shape (n_levels or 1, n_axes or 1, 4, K)."""
+        return self.parametrization(self.original)
+
+    def to_wavelet(self, level: int = 0, axis: int = 0, name: str = "learned"):
+        """Return the bank of a level (0 is the finest) and axis as a `pywt.Wavelet`."""
+        return make_wavelet(self().detach()[level, axis].cpu().numpy(), name)
+
+
+def as_wavelet(wavelet) -> pywt.Wavelet:
+    """Return a discrete wavelet given by name or as such, or raise ValueError."""
+    if isinstance(wavelet, pywt.Wavelet):
+        return wavelet
+    if wavelet not in pywt.wavelist(kind="discrete"):
+        raise ValueError(
+            f"wavelet must be a pywt.Wavelet or one of pywt.wavelist(kind='discrete'). "
+            f"Got {wavelet!r} instead."
+        )
+    return pywt.Wavelet(wavelet)
+
+
+def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:
+    """Wrap filters of shape (4, K) as a `pywt.Wavelet` that knows what it is."""
+    wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in filters])
+    dec_lo, _, rec_lo, _ = filters
+    wavelet.orthogonal = bool(np.allclose(dec_lo, rec_lo[::-1], atol=_TOLERANCE))
+    wavelet.biorthogonal = True
+    return wavelet
+
+
+def _deviation(filters: Tensor, target: Tensor) -> float:
+    """Return the largest difference, whatever the sign of the high-pass pair."""
+    low, high = (filters - target)[..., ::2, :], (filters - target)[..., 1::2, :]
+    flipped = (filters + target)[..., 1::2, :]
+    return max(
+        float(low.abs().max()), min(float(high.abs().max()), float(flipped.abs().max()))
+    )

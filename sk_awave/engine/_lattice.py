@@ -1,0 +1,131 @@
+"""The paraunitary lattice: rotation angles <-> orthonormal low-pass filter."""
+
+import math
+
+import numpy as np
+import torch
+from scipy.optimize import least_squares
+from torch import Tensor, nn
+
+# Note [orthonormal lattice]
+#     With R(t) = [[cos t, sin t], [-sin t, cos t]] and D(z) = diag(1, 1/z), the polyphase
+#     matrix of every orthonormal two-channel bank of 2 M taps is, up to the sign of the
+#     high-pass, R(t_{M-1}) D(z) R(t_{M-2}) ... D(z) R(t_0), and every choice of the M
+#     angles gives one (Vaidyanathan & Hoang 1988; Pollen 1990). Written as filters, one
+#     rotation more is
+#         h_i[n] =  cos(t_i) h_{i-1}[n] + sin(t_i) g_{i-1}[n - 2]
+#         g_i[n] = -sin(t_i) h_{i-1}[n] + cos(t_i) g_{i-1}[n - 2].
+#     The taps of h sum to sqrt(2) sin(sum of the angles + pi / 4), and so to sqrt(2), one
+#     vanishing moment, iff the angles sum to pi / 4: the last angle follows from the
+#     others, and M - 1 numbers, with no constraint left on them, are what is learned.
+
+
+def angles_to_lowpass(angles: Tensor) -> Tensor:
+    """Map M - 1 free angles to an orthonormal low-pass filter of 2 M taps.
+
+    Parameters
+    ----------
+    angles : tensor of shape (..., M - 1)
+        In radians; the last one follows from them. See Note [orthonormal lattice].
+
+    Returns
+    -------
+    tensor of shape (..., 2 M)
+        ``rec_lo``: of unit norm, orthogonal to its even shifts, with sum sqrt(2).
+    """
+    last = math.pi / 4 - angles.sum(-1, keepdim=True)
+    angles = torch.cat([angles, last], -1)
+    cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
+    h = torch.cat([cos[..., 0, :], sin[..., 0, :]], -1)
+    g = torch.cat([-sin[..., 0, :], cos[..., 0, :]], -1)
+    for i in range(1, angles.shape[-1]):
+        gap = torch.zeros_like(h[..., :2])
+        h, g = torch.cat([h, gap], -1), torch.cat([gap, g], -1)
+        c, s = cos[..., i, :], sin[..., i, :]
+        h, g = c * h + s * g, c * g - s * h
+    return h
+
+
+def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
+    """Find the angles of an orthonormal low-pass filter: undo one rotation at a time.
+
+    Parameters
+    ----------
+    lowpass : ndarray of shape (2 M,)
+        ``rec_lo``.
+
+    Returns
+    -------
+    ndarray of shape (M - 1,)
+        Angles whose `angles_to_lowpass` is as near to `lowpass` as float64 allows; the
+        caller checks how near, for a filter that is not orthonormal has none.
+    """
+    h = np.asarray(lowpass, dtype=float)
+    angles = np.empty(len(h) // 2)
+    for i in range(len(angles) - 1, 0, -1):
+        # (cos, sin) is parallel to both columns: the principal axis of the pair, which
+        # leans on the larger one where a tap is lost to rounding.
+        pair = np.array([[h[0], h[1]], [h[-1], -h[-2]]])
+        scatter = pair @ pair.T
+        angle = 0.5 * np.arctan2(2 * scatter[0, 1], scatter[0, 0] - scatter[1, 1])
+        alternating = h[::-1] * np.where(np.arange(len(h)) % 2, -1.0, 1.0)
+        h = (np.cos(angle) * h + np.sin(angle) * alternating)[:-2]
+        angles[i] = angle
+    angles[0] = np.arctan2(h[1], h[0])
+    return _polish(angles[:-1], np.asarray(lowpass, dtype=float))
+
+
+def _polish(angles: np.ndarray, lowpass: np.ndarray) -> np.ndarray:
+    """Refine the angles of a long filter, whose tiny end taps the peeling amplifies."""
+
+    def residual(angles):
+        return angles_to_lowpass(torch.from_numpy(angles)).numpy() - lowpass
+
+    def jacobian(angles):
+        return torch.func.jacfwd(angles_to_lowpass)(torch.from_numpy(angles)).numpy()
+
+    if len(angles) == 0 or np.abs(residual(angles)).max() < 1e-12:
+        return angles
+    tight = dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15)
+    return least_squares(residual, angles, jacobian, max_nfev=30, **tight).x
+
+
+class Orthogonal(nn.Module):
+    """Angles -> the four filters of an orthonormal bank, and back.
+
+    It also serves as a parametrization for
+    :func:`torch.nn.utils.parametrize.register_parametrization` (with ``unsafe=True``,
+    as it changes the shape).
+    """
+
+    #: Reconstruction and every filter condition hold whatever the parameters.
+    is_exact = True
+
+    def forward(self, original: Tensor) -> Tensor:
+        """Map angles of shape (..., M - 1) to filters of shape (..., 4, 2 M)."""
+        return orthogonal_filters(angles_to_lowpass(original))
+
+    def right_inverse(self, filters: Tensor) -> Tensor:
+        """Map filters of shape (..., 4, 2 M) to angles of shape (..., M - 1)."""
+        lowpass = filters[..., 2, :].detach().cpu().double()
+        rows = [lowpass_to_angles(row.numpy()) for row in lowpass.flatten(0, -2)]
+        angles = torch.from_numpy(np.array(rows))
+        return angles.reshape(*lowpass.shape[:-1], -1).to(filters)
+
+
+def orthogonal_filters(lowpass: Tensor) -> Tensor:
+    """Complete ``rec_lo`` to a bank: the high-pass is its alternating flip.
+
+    Parameters
+    ----------
+    lowpass : tensor of shape (..., K)
+
+    Returns
+    -------
+    tensor of shape (..., 4, K)
+        ``dec_lo, dec_hi, rec_lo, rec_hi``, in PyWavelets' order and time direction.
+    """
+    sign = torch.ones_like(lowpass)
+    sign[..., 1::2] = -1
+    highpass = lowpass.flip(-1) * sign
+    return torch.stack([lowpass.flip(-1), highpass.flip(-1), lowpass, highpass], dim=-2)

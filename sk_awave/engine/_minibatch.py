@@ -1,0 +1,170 @@
+"""Mini-batch Adam on skorch, for data that is large or comes in batches."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import skorch
+import torch
+from skorch.callbacks import EarlyStopping
+from torch import Tensor, nn
+
+from sk_awave.engine._objective import Objective
+from sk_awave.engine._solution import Solution
+
+#: Epochs without progress after which the objective counts as converged.
+PATIENCE = 10
+
+
+class TensorBatches:
+    """Shuffled mini-batches sliced from tensors that stay where they are.
+
+    Fetching and collating samples one by one would cost several times the step itself.
+
+    Parameters
+    ----------
+    x : tensor of shape (n, ...)
+    input_gradients : tensor of the shape of `x`, or None
+    batch_size : int
+    seed : int
+        Of the shuffling, which is new in every epoch.
+    """
+
+    def __init__(
+        self, x: Tensor, input_gradients: Tensor | None, batch_size: int, seed: int
+    ):
+        self.x = x
+        self.input_gradients = input_gradients
+        self.batch_size = batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return -(-len(self.x) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
+        for rows in order.split(self.batch_size):
+            batch = {"x": self.x[rows]}
+            if self.input_gradients is not None:
+                batch["input_gradients"] = self.input_gradients[rows]
+            yield batch, rows
+
+
+class _LossModule(nn.Module):
+    """The objective as a module, whose output is its own loss."""
+
+    def __init__(self, objective: Objective):
+        super().__init__()
+        self.bank = objective.bank
+        self._batch_loss = objective.batch_loss
+
+    def forward(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
+        return self._batch_loss(x, input_gradients)
+
+
+class _Net(skorch.NeuralNet):
+    """A net that is fed ready batches and whose module computes the loss."""
+
+    def get_dataset(self, X, y=None):
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        return dataset
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return y_pred
+
+
+def minimize_minibatch(
+    objective: Objective,
+    *,
+    max_iter: int,
+    tol: float,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    callbacks: list | None = None,
+    verbose: int = 0,
+    keep_best: bool = True,
+    optimizer_state: Mapping[str, np.ndarray] | None = None,
+) -> Solution:
+    """Minimise the objective over its parameters with Adam.
+
+    Parameters
+    ----------
+    objective : Objective
+        It is left at the best parameters met.
+    max_iter : int
+        The number of epochs.
+    tol : float
+        An epoch that does not lower the best objective by this fraction of it makes no
+        progress; `PATIENCE` such epochs in a row end the run.
+    batch_size : int
+    learning_rate : float
+    seed : int
+        Of the order of the batches.
+    callbacks : list of skorch callbacks, default=None
+    verbose : int, default=0
+        With 1 skorch prints every epoch.
+    keep_best : bool, default=True
+        Whether to return the best epoch, or the last finite one.
+    optimizer_state : mapping, default=None
+        The `Solution.optimizer_state` of an earlier run to go on from.
+
+    Returns
+    -------
+    Solution
+    """
+    net = _Net(
+        _LossModule(objective),
+        criterion=nn.Identity,
+        optimizer=torch.optim.Adam,
+        lr=learning_rate,
+        train_split=None,
+        callbacks=callbacks,
+        verbose=verbose,
+        device=None,
+    ).initialize()
+    _load_state(net.optimizer_, optimizer_state)
+    batches = TensorBatches(objective.x, objective.input_gradients, batch_size, seed)
+    solution = Solution(objective.get_parameters())
+    stalls = 0
+    try:
+        best = objective.value()
+        solution.loss_curve.append(best)
+        if max_iter == 0:
+            solution.outcome = "converged"
+        net.notify("on_train_begin", X=batches, y=None)
+        while solution.n_iter < max_iter:
+            net.fit_loop(batches, epochs=1)
+            value = objective.value()
+            solution.loss_curve.append(value)
+            if not np.isfinite(value):
+                solution.outcome = "diverged"
+                break
+            stalls = 0 if best - value > tol * abs(best) else stalls + 1
+            if value < best or not keep_best:
+                best, solution.parameters = value, objective.get_parameters()
+            if stalls == PATIENCE:
+                solution.outcome = "converged"
+                break
+        net.notify("on_train_end", X=batches, y=None)
+    except KeyboardInterrupt:  # also how skorch's EarlyStopping ends a run
+        early = any(
+            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
+            for _, callback in net.callbacks_
+        )
+        solution.outcome = "stopped" if early else "interrupted"
+    objective.set_parameters(solution.parameters)
+    solution.optimizer_state = _save_state(net.optimizer_)
+    return solution
+
+
+def _save_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    state = optimizer.state_dict()["state"].get(0, {})
+    return {name: value.cpu().numpy() for name, value in state.items()}
+
+
+def _load_state(optimizer, state: Mapping[str, np.ndarray] | None) -> None:
+    if state:
+        tensors = {name: torch.as_tensor(value) for name, value in state.items()}
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": {0: tensors}})

@@ -1,0 +1,1 @@
+"""Validation, and the only imports of scikit-learn's private names."""
