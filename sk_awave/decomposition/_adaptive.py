@@ -17,11 +17,12 @@ from sk_awave.engine._minibatch import minimize_minibatch
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._plan import TransformPlan
 from sk_awave.engine._solution import OUTCOMES
+from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, _fit_context
 from sk_awave.utils._validation import validate_signals
 
 
-class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
+class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     r"""Multilevel wavelet transform with a wavelet that adapts to the data.
 
     The wavelet minimises, over the filters of the bank,
@@ -326,16 +327,21 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
         X = validate_signals(self, X, reset=True)
         resume = self.warm_start and hasattr(self, "_parameters")
         objective = self._make_learnable_objective(X, input_gradients, resume)
+        task = FitTask(self, X, y, self.max_iter)
+
+        def callback(n_iter, value):
+            if self.verbose and self.solver == "lbfgs":  # skorch has its own table
+                print(f"Iteration {n_iter}: objective = {value:.6g}")
+            return task.end_iteration(lambda: self._fitted_filters(objective))
+
+        kwargs = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback}
         if self.solver == "lbfgs":
-            solution = minimize_lbfgs(
-                objective,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                callback=_print_progress if self.verbose else None,
-            )
+            solution = minimize_lbfgs(objective, **kwargs)
         else:
-            solution = self._run_minibatch(objective, max_iter=self.max_iter)
-        return self._set_solution(objective, solution)
+            solution = self._minimize_minibatch(objective, **kwargs)
+        self._set_solution(objective, solution)
+        task.end()
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, input_gradients=None):
@@ -360,14 +366,15 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
         X = validate_signals(self, X, reset=first)
         objective = self._make_learnable_objective(X, input_gradients, not first)
         state = getattr(self, "_optimizer_state", None)
-        solution = self._run_minibatch(
-            objective, max_iter=1, keep_best=False, optimizer_state=state
+        solution = self._minimize_minibatch(
+            objective, max_iter=1, tol=0, keep_best=False, optimizer_state=state
         )
         if solution.outcome == "max_iter":
             solution.outcome = "stopped"
         if not first:
             solution.loss_curve[:1] = self.loss_curve_
-        return self._set_solution(objective, solution)
+        self._set_solution(objective, solution)
+        return self
 
     def score(self, X, y=None, *, input_gradients=None):
         """Return minus the objective on `X`, so that greater is better.
@@ -406,10 +413,10 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
             n_levels=max(1, layout.level) if self.per_level else 1,
             n_axes=self.ndim if self.per_axis else 1,
         )
-        if resume and self._parameters.shape == tuple(bank.original.shape):
-            with torch.no_grad():
-                bank.original.copy_(torch.from_numpy(self._parameters))
-        return self._make_objective(bank, layout, X, input_gradients)
+        objective = self._make_objective(bank, layout, X, input_gradients)
+        if resume and len(self._parameters) == objective.n_parameters:
+            objective.set_parameters(self._parameters)
+        return objective
 
     def _make_objective(self, bank, layout, X, input_gradients):
         """Bring signals and gradients to the device, once, in the shape of the engine."""
@@ -428,11 +435,10 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
         plan = TransformPlan(layout)
         return Objective(bank.to(device), plan, x, weights, input_gradients)
 
-    def _run_minibatch(self, objective, **kwargs):
+    def _minimize_minibatch(self, objective, **kwargs):
         random_state = check_random_state(self.random_state)
         return minimize_minibatch(
             objective,
-            tol=self.tol,
             batch_size=self.batch_size or min(200, len(objective.x)),
             learning_rate=self.learning_rate_init,
             seed=random_state.randint(np.iinfo(np.int32).max),
@@ -441,9 +447,9 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
             **kwargs,
         )
 
-    def _set_solution(self, objective, solution):
-        """Store the outcome as NumPy and Python, and say so if there is a doubt."""
-        bank, layout = objective.bank.cpu(), objective.plan.layout
+    def _fitted_filters(self, objective):
+        """Return the fitted attributes that `transform` needs, as NumPy and Python."""
+        bank, layout = objective.bank, objective.plan.layout
         name = f"adapted {as_wavelet(self.wavelet).name}"
         n_levels, n_axes = bank.original.shape[:2]
         wavelets = [
@@ -451,12 +457,18 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
             for level in range(n_levels)
         ]
         per_level = [tuple(axes) if self.per_axis else axes[0] for axes in wavelets]
-        self._parameters = bank.original.detach().numpy()
+        return {
+            "filter_bank_": bank().detach().cpu().numpy(),
+            "wavelet_": per_level if self.per_level else per_level[0],
+            "layout_": layout,
+            "level_": layout.level,
+        }
+
+    def _set_solution(self, objective, solution):
+        """Store the outcome, and say so if there is a doubt about it."""
+        vars(self).update(self._fitted_filters(objective))
+        self._parameters = solution.parameters
         self._optimizer_state = solution.optimizer_state
-        self.filter_bank_ = bank().detach().numpy()
-        self.wavelet_ = per_level if self.per_level else per_level[0]
-        self.layout_ = layout
-        self.level_ = layout.level
         self.loss_curve_ = solution.loss_curve
         self.n_iter_ = solution.n_iter
         self.objective_terms_ = objective.terms()
@@ -464,13 +476,7 @@ class AdaptiveWaveletTransformer(_BaseWaveletTransformer):
             message = OUTCOMES[solution.outcome].format(
                 max_iter=self.max_iter, tol=self.tol, n_iter=self.n_iter_
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        return self
-
-
-def _print_progress(n_iter, value):
-    """Report an iteration of L-BFGS, as skorch reports the epochs of Adam."""
-    print(f"Iteration {n_iter}: objective = {value:.6g}")
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def _check_input_gradients(input_gradients, X):

@@ -1,6 +1,6 @@
 """Mini-batch Adam on skorch, for data that is large or comes in batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import skorch
@@ -85,6 +85,7 @@ def minimize_minibatch(
     callbacks: list | None = None,
     verbose: int = 0,
     keep_best: bool = True,
+    callback: Callable[[int, float], bool] | None = None,
     optimizer_state: Mapping[str, np.ndarray] | None = None,
 ) -> Solution:
     """Minimise the objective over its parameters with Adam.
@@ -107,6 +108,8 @@ def minimize_minibatch(
         With 1 skorch prints every epoch.
     keep_best : bool, default=True
         Whether to return the best epoch, or the last finite one.
+    callback : callable, default=None
+        Called with the epoch (from 1) and the objective; stops if it returns True.
     optimizer_state : mapping, default=None
         The `Solution.optimizer_state` of an earlier run to go on from.
 
@@ -144,6 +147,9 @@ def minimize_minibatch(
             stalls = 0 if best - value > tol * abs(best) else stalls + 1
             if value < best or not keep_best:
                 best, solution.parameters = value, objective.get_parameters()
+            if callback is not None and callback(solution.n_iter, value):
+                solution.outcome = "stopped"
+                break
             if stalls == PATIENCE:
                 solution.outcome = "converged"
                 break
