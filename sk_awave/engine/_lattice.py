@@ -34,7 +34,11 @@ def angles_to_lowpass(angles: Tensor) -> Tensor:
         ``rec_lo``: of unit norm, orthogonal to its even shifts, with sum sqrt(2).
     """
     last = math.pi / 4 - angles.sum(-1, keepdim=True)
-    angles = torch.cat([angles, last], -1)
+    return _multiply_rotations(torch.cat([angles, last], -1))
+
+
+def _multiply_rotations(angles: Tensor) -> Tensor:
+    """Map all M angles to the low-pass filter, whatever their sum."""
     cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
     h = torch.cat([cos[..., 0, :], sin[..., 0, :]], -1)
     g = torch.cat([-sin[..., 0, :], cos[..., 0, :]], -1)
@@ -82,7 +86,12 @@ def _polish(angles: np.ndarray, lowpass: np.ndarray) -> np.ndarray:
         return angles_to_lowpass(torch.from_numpy(angles)).numpy() - lowpass
 
     def jacobian(angles):
-        return torch.func.jacfwd(angles_to_lowpass)(torch.from_numpy(angles)).numpy()
+        # The derivative of a rotation is the rotation by a right angle more; the last
+        # angle falls as any other rises.
+        angles = torch.from_numpy(np.append(angles, np.pi / 4 - angles.sum()))
+        right_angle_more = angles + torch.eye(len(angles)).double() * math.pi / 2
+        derivatives = _multiply_rotations(right_angle_more).numpy().T
+        return derivatives[:, :-1] - derivatives[:, -1:]
 
     if len(angles) == 0 or np.abs(residual(angles)).max() < 1e-12:
         return angles

@@ -52,6 +52,13 @@ class Objective:
         self.plan = plan
         self.x = x
         self.input_gradients = input_gradients
+        #: With a smoothing s, ``|c|`` is replaced by ``sqrt(c^2 + e^2) - e``, where e is
+        #: s times the mean absolute value of the data that c is a coefficient of.
+        self.smoothing = 0.0
+        self._scales = {
+            "sparsity": _mean_abs(x),
+            "attribution": 0.0 if input_gradients is None else _mean_abs(input_gradients),
+        }
         self.weights = {term: weights.get(term, 0.0) for term in TERMS}
 
     @property
@@ -177,15 +184,21 @@ class Objective:
         reconstructs = self._is_needed("reconstruction", training)
         if reconstructs or self._is_needed("sparsity", training):
             coeffs = self.plan.analysis(rows, filters)
-            terms["sparsity"] = coeffs.abs().sum() * l1_scale
+            terms["sparsity"] = self._l1_norm(coeffs, "sparsity") * l1_scale
         if reconstructs:
             error = self.plan.synthesis(coeffs, filters) - rows
             terms["reconstruction"] = error.square().sum() / n
         if input_gradients is not None and self._is_needed("attribution", training):
             rows = input_gradients.flatten(0, 1)
             scores = self.plan.synthesis_adjoint(rows, filters)
-            terms["attribution"] = scores.abs().sum() * l1_scale
+            terms["attribution"] = self._l1_norm(scores, "attribution") * l1_scale
         return terms
+
+    def _l1_norm(self, coeffs: Tensor, term: str) -> Tensor:
+        eps = self.smoothing * self._scales[term]
+        if eps == 0:
+            return coeffs.abs().sum()
+        return ((coeffs.square() + eps**2).sqrt() - eps).sum()
 
     def _filter_terms(self, filters: Tensor, training: bool = False) -> dict[str, Tensor]:
         """Evaluate the filter penalties, summed over levels and axes with filters."""
@@ -194,3 +207,7 @@ class Objective:
             return {}
         banks = [filter_terms(bank[2]) for bank in filters.flatten(0, 1)]
         return {name: sum(bank[name] for bank in banks) for name in names}
+
+
+def _mean_abs(x: Tensor) -> float:
+    return float(torch.linalg.vector_norm(x, 1)) / x.numel()

@@ -1,0 +1,397 @@
+"""AdaptiveWaveletTransformer: what learning adds to the transform."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+import pywt
+import torch
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import check_random_state
+from skorch.callbacks import EarlyStopping
+
+from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+
+TERMS = [
+    "reconstruction",
+    "sparsity",
+    "attribution",
+    "lowpass_sum",
+    "highpass_sum",
+    "unit_norm",
+    "conjugate_mirror",
+    "double_shift",
+]
+
+
+def double_shift_error(transformer):
+    """The largest deviation of the filters from orthonormality."""
+    error = 0.0
+    for h in transformer.filter_bank_[:, :, 2].reshape(
+        -1, transformer.filter_bank_.shape[-1]
+    ):
+        shifts = [h[2 * m :] @ h[: len(h) - 2 * m] for m in range(len(h) // 2)]
+        error = max(error, np.abs(shifts - np.eye(len(shifts))[0]).max())
+    return error
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+def test_learning_lowers_the_objective_on_real_data(ecg, solver, parametrization):
+    transformer = AdaptiveWaveletTransformer(
+        "sym4",
+        level=3,
+        parametrization=parametrization,
+        solver=solver,
+        max_iter=100,
+        learning_rate_init=0.005,
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        transformer.fit(ecg)
+    # Adam, tuned for nothing, gets 1 to 3 per cent; L-BFGS more.
+    gain = 0.05 if solver == "lbfgs" else 0.01
+    assert min(transformer.loss_curve_) < (1 - gain) * transformer.loss_curve_[0]
+    assert len(transformer.loss_curve_) == transformer.n_iter_ + 1
+    # The reported terms make up the objective that was kept: the best one.
+    assert -transformer.score(ecg) == pytest.approx(
+        min(transformer.loss_curve_), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("mode", pywt.Modes.modes)
+@pytest.mark.parametrize("length", [63, 64])
+def test_reconstruction_stays_perfect(ecg, mode, length):
+    X = ecg[:, :length]
+    transformer = AdaptiveWaveletTransformer("db4", level=2, mode=mode).fit(X)
+    assert transformer.n_iter_ > 1
+    assert double_shift_error(transformer) < 1e-12
+    Xt = transformer.transform(X)
+    np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=1e-11)
+    penalties = [v for k, v in transformer.objective_terms_.items() if k != "sparsity"]
+    assert max(penalties) < 1e-20
+
+
+def test_terms_and_the_wavelet_are_reported(ecg):
+    transformer = AdaptiveWaveletTransformer("db3", level=3).fit(ecg)
+    assert list(transformer.objective_terms_) == TERMS
+    assert transformer.objective_terms_["attribution"] == 0
+    coeffs = pywt.wavedec(ecg, transformer.wavelet_, level=3)
+    l1 = sum(np.abs(c).sum() for c in coeffs) / (4 * len(ecg))
+    assert transformer.objective_terms_["sparsity"] == pytest.approx(l1, rel=1e-10)
+    assert transformer.wavelet_.orthogonal
+    assert transformer.wavelet_.name == "adapted db3"
+    assert transformer.filter_bank_.shape == (1, 1, 4, 6)
+
+
+def test_images(digits):
+    X, _ = digits
+    transformer = AdaptiveWaveletTransformer("db2", level=1, ndim=2).fit(X)
+    assert transformer.loss_curve_[-1] < transformer.loss_curve_[0]
+    back = transformer.inverse_transform(transformer.transform(X))
+    np.testing.assert_allclose(back, X, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:level=1 is too high")
+def test_a_bank_for_each_axis(digits):
+    X, _ = digits
+    shared = AdaptiveWaveletTransformer("db3", level=1, ndim=2).fit(X)
+    own = AdaptiveWaveletTransformer("db3", level=1, ndim=2, per_axis=True).fit(X)
+    assert own.loss_curve_[-1] < shared.loss_curve_[-1]
+    assert own.filter_bank_.shape == (1, 2, 4, 6)
+    # PyWavelets takes one wavelet for each axis.
+    coeffs = pywt.wavedec2(X[0], own.wavelet_, level=1)
+    np.testing.assert_allclose(
+        own.layout_.flatten(coeffs), own.transform(X)[0], atol=1e-12
+    )
+
+
+def test_a_bank_for_each_level(ecg):
+    shared = AdaptiveWaveletTransformer("db3", level=3).fit(ecg)
+    own = AdaptiveWaveletTransformer("db3", level=3, per_level=True).fit(ecg)
+    assert own.loss_curve_[-1] < shared.loss_curve_[-1]
+    assert own.filter_bank_.shape == (3, 1, 4, 6)
+    approximation, details = ecg, []
+    for wavelet in own.wavelet_:
+        approximation, detail = pywt.dwt(approximation, wavelet)
+        details.insert(0, detail)
+    expected = np.hstack([approximation, *details])
+    np.testing.assert_allclose(own.transform(ecg), expected, atol=1e-11)
+    assert double_shift_error(own) < 1e-12
+
+
+def test_no_iterations_score_the_starting_wavelet(ecg):
+    fixed = AdaptiveWaveletTransformer("sym5", level=2, max_iter=0).fit(ecg)
+    assert fixed.n_iter_ == 0
+    expected = WaveletTransformer("sym5", level=2).fit_transform(ecg)
+    np.testing.assert_allclose(fixed.transform(ecg), expected, atol=1e-9)
+    learned = clone(fixed).set_params(max_iter=200).fit(ecg)
+    assert learned.score(ecg) > fixed.score(ecg)
+
+
+def test_haar_has_nothing_to_learn(ecg):
+    transformer = AdaptiveWaveletTransformer("haar", level=2).fit(ecg)
+    assert transformer.n_iter_ == 0
+    np.testing.assert_allclose(transformer.filter_bank_[0, 0, 2], np.sqrt([0.5, 0.5]))
+
+
+def test_score_weights_the_terms(ecg):
+    transformer = AdaptiveWaveletTransformer("db2", level=2, alpha_sparsity=3.0).fit(ecg)
+    terms = transformer.objective_terms_
+    assert transformer.score(ecg) == pytest.approx(-3 * terms["sparsity"], rel=1e-12)
+
+
+def test_grid_search_on_the_transformer_alone(ecg):
+    search = GridSearchCV(
+        AdaptiveWaveletTransformer(level=2),
+        {"wavelet": ["haar", "db2"], "mode": ["symmetric", "periodization"]},
+        cv=3,
+    ).fit(ecg)
+    assert search.best_score_ == search.cv_results_["mean_test_score"].max()
+    assert search.best_estimator_.score(ecg) < 0
+
+
+def test_strength_without_attributions_changes_nothing(ecg):
+    weak = AdaptiveWaveletTransformer("db3", level=2, alpha_sparsity=0.5).fit(ecg)
+    strong = AdaptiveWaveletTransformer("db3", level=2, alpha_sparsity=8.0).fit(ecg)
+    np.testing.assert_allclose(weak.filter_bank_, strong.filter_bank_, atol=1e-2)
+
+
+def test_penalties_alone_keep_the_free_filter_near_a_wavelet(ecg):
+    strengths = [0.1, 100.0]
+    errors = []
+    for alpha_filter in strengths:
+        transformer = AdaptiveWaveletTransformer(
+            "db3", level=2, parametrization="free", alpha_filter=alpha_filter
+        ).fit(ecg)
+        errors.append(double_shift_error(transformer))
+    assert errors[1] < errors[0] / 10
+
+
+def test_deterministic_and_leaves_global_state_alone(ecg):
+    torch_state, numpy_state = torch.get_rng_state(), check_random_state(None).get_state()
+    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
+    transformer = AdaptiveWaveletTransformer(
+        "db3", level=2, solver="adam", max_iter=12, batch_size=16, random_state=3
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        first, second = clone(transformer).fit(ecg), clone(transformer).fit(ecg)
+        other = clone(transformer).set_params(random_state=4).fit(ecg)
+    np.testing.assert_array_equal(first.filter_bank_, second.filter_bank_)
+    assert np.abs(first.filter_bank_ - other.filter_bank_).max() > 0
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    np.testing.assert_array_equal(check_random_state(None).get_state()[1], numpy_state[1])
+    assert (torch.get_num_threads(), torch.is_grad_enabled()) == (threads, grad)
+
+
+def test_warm_start_goes_on(ecg):
+    transformer = AdaptiveWaveletTransformer("sym4", level=2, max_iter=2, warm_start=True)
+    with pytest.warns(ConvergenceWarning, match="reached max_iter=2"):
+        transformer.fit(ecg)
+    first = transformer.loss_curve_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        transformer.fit(ecg)
+    assert transformer.loss_curve_[0] == pytest.approx(first[-1], rel=1e-12)
+    assert transformer.loss_curve_[-1] < first[-1]
+
+
+def test_partial_fit_learns_batch_by_batch(ecg):
+    transformer = AdaptiveWaveletTransformer("sym4", level=2, random_state=0)
+    for _ in range(20):
+        for batch in np.array_split(ecg, 3):
+            transformer.partial_fit(batch)
+    assert transformer.n_iter_ == 60
+    start = AdaptiveWaveletTransformer("sym4", level=2, max_iter=0).fit(ecg)
+    assert transformer.score(ecg) > start.score(ecg)
+    assert double_shift_error(transformer) < 1e-12
+    with pytest.raises(ValueError, match="X has 10 features"):
+        transformer.partial_fit(ecg[:, :10])
+
+
+def test_skorch_callbacks_stop_adam_early(ecg):
+    transformer = AdaptiveWaveletTransformer(
+        "db2",
+        level=2,
+        solver="adam",
+        callbacks=[EarlyStopping(monitor="train_loss", patience=2, threshold=0.5)],
+    ).fit(ecg)
+    assert transformer.n_iter_ < 10
+
+
+def test_scikit_learn_callbacks_see_and_stop_the_iterations(ecg):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
+
+    class StopAtThird:
+        scores = ()
+
+        def setup(self, estimator, context):
+            self.scores = []
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+            if context.task_name == "iteration":
+                self.scores.append(fitted_estimator.score(X))
+                return len(self.scores) == 3
+
+        def teardown(self, estimator, context):
+            pass
+
+    callback = StopAtThird()
+    transformer = AdaptiveWaveletTransformer("sym4", level=2).set_callbacks(callback)
+    transformer.fit(ecg)
+    assert transformer.n_iter_ == 3
+    assert callback.scores[-1] == pytest.approx(transformer.score(ecg), rel=1e-9)
+
+
+def test_verbose_prints_and_silence_is_the_default(ecg, capsys):
+    transformer = AdaptiveWaveletTransformer("db2", level=2).fit(ecg)
+    assert capsys.readouterr().out == ""
+    transformer.set_params(verbose=1).fit(ecg)
+    assert "Iteration 1: objective =" in capsys.readouterr().out
+
+
+def test_a_diverging_run_keeps_the_best_state(ecg):
+    transformer = AdaptiveWaveletTransformer(
+        "db2", level=2, parametrization="free", solver="adam", learning_rate_init=1e60
+    )
+    with pytest.warns(ConvergenceWarning, match="infinite or NaN after"):
+        transformer.fit(ecg)
+    np.testing.assert_allclose(
+        transformer.transform(ecg),
+        WaveletTransformer("db2", level=2).fit_transform(ecg),
+        atol=1e-12,
+    )
+    huge = ecg * 1e160  # whose squares overflow
+    transformer.set_params(solver="lbfgs")
+    with pytest.warns(ConvergenceWarning, match="infinite or NaN after"):
+        transformer.fit(huge)
+    assert np.isfinite(transformer.transform(huge)).all()
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_an_interrupted_run_keeps_the_best_state(ecg, solver, monkeypatch):
+    from sk_awave.engine._objective import Objective
+
+    evaluate, calls = Objective._data_terms, []
+
+    def interrupt(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return evaluate(self, *args, **kwargs)
+
+    monkeypatch.setattr(Objective, "_data_terms", interrupt)
+    transformer = AdaptiveWaveletTransformer(
+        "sym4", level=2, solver=solver, batch_size=40, tol=0
+    )
+    with pytest.warns(ConvergenceWarning, match="interrupted after"):
+        transformer.fit(ecg)
+    start = transformer.loss_curve_[0]
+    assert -transformer.score(ecg) < start
+    np.testing.assert_allclose(
+        transformer.inverse_transform(transformer.transform(ecg)), ecg, atol=1e-11
+    )
+
+
+def test_input_gradients_choose_the_wavelet(ecg):
+    # The gradients are sparse in another wavelet than the signals are.
+    rng = np.random.default_rng(0)
+    atoms = WaveletTransformer("sym4", level=2, mode="periodization").fit(ecg)
+    coeffs = np.zeros((len(ecg), atoms.layout_.n_coeffs))
+    coeffs[:, rng.integers(0, coeffs.shape[1], 4)] = 1.0
+    G = atoms.inverse_transform(coeffs)
+    transformer = AdaptiveWaveletTransformer("sym4", level=2, mode="periodization")
+    plain = clone(transformer).fit(ecg)
+    distilled = clone(transformer).set_params(alpha_attribution=100.0)
+    distilled.fit(ecg, input_gradients=G)
+    attribution = [
+        AdaptiveWaveletTransformer(
+            fitted.wavelet_, level=2, mode="periodization", max_iter=0
+        )
+        .fit(ecg, input_gradients=G)
+        .objective_terms_["attribution"]
+        for fitted in (plain, distilled)
+    ]
+    assert attribution[1] < attribution[0]
+    score = distilled.score(ecg, input_gradients=G)
+    assert score == pytest.approx(-min(distilled.loss_curve_), rel=1e-9)
+
+
+def test_input_gradients_are_routed_through_a_pipeline(ecg):
+    G = np.roll(ecg, 5, axis=1)
+    with config_context(enable_metadata_routing=True):
+        transformer = AdaptiveWaveletTransformer("db2", level=2)
+        pipeline = make_pipeline(
+            FunctionTransformer(),
+            transformer.set_fit_request(input_gradients=True),
+        ).fit(ecg, input_gradients=G)
+    assert pipeline[-1].objective_terms_["attribution"] > 0
+
+
+@pytest.mark.parametrize(
+    "gradients, message",
+    [
+        (np.ones((121, 63)), r"must have the shape of X, \(121, 64\). Got \(121, 63\)"),
+        (np.full((121, 64), np.nan), "input_gradients contains NaN or infinity"),
+    ],
+)
+def test_bad_input_gradients(ecg, gradients, message):
+    for X in (ecg, torch.tensor(ecg)):
+        with pytest.raises(ValueError, match=message):
+            AdaptiveWaveletTransformer().fit(X, input_gradients=gradients)
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        (
+            {"teacher": torch.nn.Linear(64, 1)},
+            "The 'teacher' parameter of .* must be None",
+        ),
+        ({"attribution": "smoothgrad"}, "The 'attribution' parameter of Adaptive"),
+        ({"target": 1}, "The 'target' parameter of Adaptive"),
+        ({"init": "grow"}, "The 'init' parameter of .* must be .*'wavelet'"),
+        ({"n_init": 3}, "The 'n_init' parameter of Adaptive"),
+        ({"parametrization": "lifting"}, "The 'parametrization' parameter of Adaptive"),
+        ({"alpha_sparsity": -1.0}, "The 'alpha_sparsity' parameter of Adaptive"),
+        ({"wavelet": "bior2.2"}, "'bior2.2' cannot be .*WaveletTransformer"),
+        ({"wavelet": "dmey"}, "'dmey' cannot be represented"),
+        ({"wavelet": "db30"}, "'db30' cannot be represented"),
+        ({"wavelet": "bior2.2", "parametrization": "free"}, "'bior2.2' cannot be"),
+    ],
+)
+def test_bad_parameters(ecg, params, message):
+    with pytest.raises(ValueError, match=message):
+        AdaptiveWaveletTransformer(**params).fit(ecg)
+
+
+def test_fit_makes_no_copies_of_a_large_array():
+    import tracemalloc
+
+    X = np.random.default_rng(0).standard_normal((20_000, 64))
+    transformer = AdaptiveWaveletTransformer("db2", level=2, max_iter=1)
+    tracemalloc.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        transformer.fit(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes
+
+
+def test_signature_is_documented_in_order():
+    names = list(inspect.signature(AdaptiveWaveletTransformer).parameters)
+    text = inspect.getdoc(AdaptiveWaveletTransformer)
+    places = [text.index(f"\n{name} : ") for name in names]
+    assert places == sorted(places)

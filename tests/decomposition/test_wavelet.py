@@ -1,0 +1,342 @@
+"""WaveletTransformer, and what both transformers share."""
+
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import pywt
+import scipy.sparse
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+
+TRANSFORMERS = [WaveletTransformer, AdaptiveWaveletTransformer]
+EXACT = 1e-12  # float64 rounding of sums over a few dozen taps
+SINGLE = 1e-4  # the same in float32
+
+
+def random(*shape, dtype=np.float64):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def pywt_flat(x, wavelet, mode, level, ndim):
+    coeffs = pywt.wavedecn(x, wavelet, mode, level, axes=tuple(range(-ndim, 0)))
+    return pywt.ravel_coeffs(coeffs, axes=tuple(range(-ndim, 0)))[0]
+
+
+@pytest.mark.parametrize("mode", pywt.Modes.modes)
+@pytest.mark.parametrize("ndim, shape", [(1, (37,)), (2, (11, 14)), (3, (11, 12, 13))])
+@pytest.mark.parametrize("wavelet", ["db2", "bior2.2"])
+def test_coefficients_are_those_of_pywavelets(wavelet, ndim, shape, mode):
+    X = random(3, *shape)
+    transformer = WaveletTransformer(wavelet, level=1, mode=mode, ndim=ndim).fit(X)
+    Xt = transformer.transform(X)
+    expected = [pywt_flat(x, wavelet, mode, 1, ndim) for x in X]
+    np.testing.assert_allclose(Xt, expected, atol=EXACT * np.abs(expected).max())
+    np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=EXACT * 100)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 64, 200])
+def test_default_level_is_that_of_pywavelets_and_at_least_one(length):
+    transformer = WaveletTransformer("db2").fit(random(2, length))
+    assert transformer.level_ == max(1, pywt.dwt_max_level(length, 4))
+
+
+def test_level_zero_is_the_identity():
+    X = random(4, 10)
+    transformer = WaveletTransformer(level=0).fit(X)
+    np.testing.assert_array_equal(transformer.transform(X), X)
+    assert transformer.get_feature_names_out()[3] == "cA0_3"
+
+
+@pytest.mark.parametrize("wavelet", pywt.wavelist(kind="discrete"))
+def test_every_discrete_wavelet(wavelet):
+    X = random(2, 256)
+    transformer = WaveletTransformer(wavelet, level=1).fit(X)
+    expected = np.concatenate(pywt.wavedec(X, wavelet, level=1), axis=1)
+    np.testing.assert_allclose(transformer.transform(X), expected, atol=EXACT)
+    assert transformer.wavelet_.name == wavelet
+
+
+def test_custom_wavelet():
+    bank = pywt.Wavelet("db3").filter_bank
+    custom = pywt.Wavelet("mine", filter_bank=bank)
+    X = random(3, 40)
+    Xt = clone(WaveletTransformer(custom)).fit_transform(X)
+    np.testing.assert_allclose(Xt, WaveletTransformer("db3").fit_transform(X))
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize(
+    "ndim, signal, n_channels", [(1, (20,), 3), (2, (8, 10), 2), (3, (7, 6, 8), 2)]
+)
+def test_channels_are_transformed_apart(cls, ndim, signal, n_channels):
+    X = random(4, n_channels, *signal)
+    transformer = cls("db2", level=1, ndim=ndim).fit(X)
+    Xt = transformer.transform(X)
+    apart = WaveletTransformer(transformer.wavelet_, level=1, ndim=ndim)
+    parts = [apart.fit_transform(X[:, c]) for c in range(n_channels)]
+    np.testing.assert_allclose(Xt, np.hstack(parts), atol=EXACT)
+    back = transformer.inverse_transform(Xt)
+    assert back.shape == X.shape
+    np.testing.assert_allclose(back, X, atol=EXACT * 10)
+    assert transformer.n_features_in_ == X[0].size
+    assert transformer.get_feature_names_out()[-1].startswith(f"ch{n_channels - 1}_")
+
+
+@pytest.mark.parametrize("shape", [(6, 9), (2, 6, 9)])
+def test_flat_rows_with_a_signal_shape(shape):
+    X = random(5, *shape)
+    flat = X.reshape(5, -1)
+    nd = WaveletTransformer("db2", level=1, ndim=2).fit(X)
+    rows = WaveletTransformer("db2", level=1, ndim=2, signal_shape=shape).fit(flat)
+    np.testing.assert_array_equal(nd.transform(X), rows.transform(flat))
+    # Each gives back what it was fitted with; flat rows of n-D samples are understood.
+    assert rows.inverse_transform(rows.transform(flat)).shape == flat.shape
+    np.testing.assert_array_equal(nd.transform(flat), rows.transform(flat))
+
+
+def test_feature_names_are_pywavelets_words():
+    names = WaveletTransformer("db2", level=3).fit(random(2, 64)).get_feature_names_out()
+    assert {"cA3_0", "cD3_2", "cD1_12"} <= set(names)
+    names = WaveletTransformer("db1", level=2, ndim=2).fit(random(2, 16, 16))
+    assert {"cA2_0_0", "cH2_3_2", "cV1_7_7", "cD1_0_5"} <= set(
+        names.get_feature_names_out()
+    )
+    names = WaveletTransformer("db1", level=1, ndim=3).fit(random(2, 4, 4, 4))
+    assert {"aaa1_0_0_1", "aad1_0_1_0", "ddd1_1_1_1"} <= set(
+        names.get_feature_names_out()
+    )
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_layout_gives_pywavelets_its_coefficients(cls, ndim):
+    X = random(3, *(9, 10, 7)[:ndim])
+    transformer = cls("db2", level=1, ndim=ndim).fit(X)
+    Xt = transformer.transform(X)
+    coeffs = transformer.layout_.unflatten(Xt[1])
+    waverec = {1: pywt.waverec, 2: pywt.waverec2, 3: pywt.waverecn}[ndim]
+    back = waverec(coeffs, transformer.wavelet_, transformer.mode)
+    crop = tuple(slice(n) for n in X.shape[1:])
+    np.testing.assert_allclose(back[crop], X[1], atol=EXACT * 10)
+    np.testing.assert_array_equal(transformer.layout_.flatten(coeffs), Xt[1])
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize("dtype, atol", [(np.float32, SINGLE), (np.float64, EXACT * 10)])
+def test_dtype_is_preserved(cls, dtype, atol):
+    X = random(20, 16, dtype=dtype)
+    transformer = cls("db2").fit(X)
+    Xt = transformer.transform(X)
+    back = transformer.inverse_transform(Xt)
+    assert Xt.dtype == back.dtype == dtype
+    np.testing.assert_allclose(back, X, atol=atol)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tensors_in_tensors_out(cls, dtype):
+    x = torch.tensor(random(20, 2, 16), dtype=dtype)
+    transformer = cls("db2", level=1).fit(x)
+    xt = transformer.transform(x)
+    assert isinstance(xt, torch.Tensor)
+    assert xt.dtype == dtype
+    expected = cls("db2", level=1).fit(x.numpy()).transform(x.numpy())
+    np.testing.assert_allclose(xt.numpy(), expected, atol=SINGLE)
+    back = transformer.inverse_transform(xt)
+    torch.testing.assert_close(back, x, atol=SINGLE, rtol=0)
+    integers = (x * 10).long()
+    assert transformer.transform(integers).dtype == torch.float64
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_cuda_tensors_stay_on_the_device(cls, cuda):
+    x = torch.tensor(random(200, 64), dtype=torch.float64)
+    transformer = cls("db3", level=2).fit(x.to(cuda))
+    xt = transformer.transform(x.to(cuda))
+    assert xt.device.type == "cuda"
+    expected = cls("db3", level=2).fit(x).transform(x)
+    torch.testing.assert_close(xt.cpu(), expected, atol=1e-6, rtol=0)
+    # Fitted on a GPU, it loads and transforms without one.
+    loaded = pickle.loads(pickle.dumps(transformer))
+    torch.testing.assert_close(loaded.transform(x), xt.cpu(), atol=1e-10, rtol=0)
+
+
+@pytest.mark.gpu
+def test_arrays_through_a_cuda_device(cuda):
+    X = random(200, 300)
+    on_gpu = WaveletTransformer("db3", level=2, device="cuda").fit(X)
+    Xt = on_gpu.transform(X)
+    assert isinstance(Xt, np.ndarray)
+    np.testing.assert_allclose(Xt, WaveletTransformer("db3", level=2).fit_transform(X))
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_batches_change_nothing(cls):
+    X = random(50, 3, 30)
+    expected = cls("db2", level=2).fit(X)
+    batched = clone(expected).set_params(batch_size=7).fit(X)
+    Xt = batched.transform(X)
+    np.testing.assert_allclose(Xt, expected.transform(X), atol=EXACT)
+    np.testing.assert_allclose(batched.inverse_transform(Xt), X, atol=EXACT * 10)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_frames_in_and_out(cls):
+    names = [f"t{i}" for i in range(12)]
+    frame = pd.DataFrame(random(30, 12), columns=names, index=range(100, 130))
+    transformer = cls("db2", level=1).set_output(transform="pandas").fit(frame)
+    out = transformer.transform(frame)
+    assert list(out.columns) == list(transformer.get_feature_names_out())
+    assert list(out.index) == list(frame.index)
+    assert list(transformer.feature_names_in_) == names
+    np.testing.assert_allclose(transformer.inverse_transform(out), frame, atol=1e-11)
+    out = transformer.set_output(transform="polars").transform(pl.from_pandas(frame))
+    assert isinstance(out, pl.DataFrame)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_saved_and_cloned(cls, tmp_path):
+    X = random(30, 64)
+    transformer = cls("db3").fit(X)
+    expected = transformer.transform(X)
+    pickled = pickle.dumps(transformer)
+    assert len(pickled) < 5000
+    np.testing.assert_array_equal(pickle.loads(pickled).transform(X), expected)
+    joblib.dump(transformer, tmp_path / "transformer.joblib")
+    loaded = joblib.load(tmp_path / "transformer.joblib")
+    np.testing.assert_array_equal(loaded.transform(X), expected)
+    with pytest.raises(NotFittedError):
+        clone(transformer).transform(X)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_read_only_reversed_and_big_endian_input(cls):
+    X = random(10, 16)
+    expected = cls("db2").fit(X).transform(X)
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    for same in (frozen, X[::-1][::-1], X[:, ::-1][:, ::-1], X.astype(">f8"), X.tolist()):
+        np.testing.assert_array_equal(cls("db2").fit(same).transform(same), expected)
+
+
+def test_memmap_is_read_in_place(tmp_path):
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float64, (40, 200))
+    X[:] = random(40, 200)
+    transformer = WaveletTransformer("db2", batch_size=8).fit(X)
+    expected = WaveletTransformer("db2").fit_transform(np.array(X))
+    np.testing.assert_allclose(transformer.transform(X), expected, atol=EXACT)
+
+
+BAD_INPUT = {
+    "NaN": (
+        lambda X: np.where(X[0, 0] == X, np.nan, X),
+        ValueError,
+        "Input X contains NaN",
+    ),
+    "inf": (
+        lambda X: np.where(X[0, 0] == X, np.inf, X),
+        ValueError,
+        "Input X contains infinity",
+    ),
+    "no samples": (lambda X: X[:0], ValueError, r"0 sample\(s\)"),
+    "no features": (lambda X: X[:, :0], ValueError, r"0 feature\(s\)"),
+    "complex": (lambda X: X + 1j, ValueError, "Complex data not supported"),
+    "sparse": (
+        scipy.sparse.csr_matrix,
+        TypeError,
+        "dense data is required|requires dense data",
+    ),
+    "text": (
+        lambda X: X.astype(str).astype(object) + "a",
+        ValueError,
+        "could not convert",
+    ),
+    "one row": (lambda X: X[0], ValueError, "Expected 2D array, got 1D array instead"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_INPUT)
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_bad_arrays(cls, kind):
+    make, error, message = BAD_INPUT[kind]
+    X = random(6, 8)
+    bad = make(X)
+    with pytest.raises(error, match=message):
+        cls().fit(bad)
+    with pytest.raises(error, match=message):
+        cls().fit(X).transform(bad)
+
+
+@pytest.mark.parametrize(
+    "kind", ["NaN", "inf", "no samples", "no features", "complex", "one row"]
+)
+def test_bad_tensors_give_the_same_errors(kind):
+    make, error, message = BAD_INPUT[kind]
+    bad = torch.tensor(make(random(6, 8)))
+    with pytest.raises(error, match=message):
+        WaveletTransformer().fit(bad)
+    with pytest.raises(TypeError, match="requires dense data"):
+        WaveletTransformer().fit(torch.tensor(random(6, 8)).to_sparse())
+
+
+@pytest.mark.parametrize("kind", ["NaN", "inf", "no samples"])
+def test_bad_images_give_the_same_errors(kind):
+    make, error, message = BAD_INPUT[kind]
+    bad = make(random(6, 64)).reshape(-1, 8, 8)
+    with pytest.raises(error, match=message):
+        WaveletTransformer(ndim=2).fit(bad)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor], ids=["array", "tensor"])
+def test_wrong_shape_at_transform(kind):
+    transformer = WaveletTransformer("db1", ndim=2).fit(kind(random(4, 6, 8)))
+    with pytest.raises(ValueError, match="X has 47 features, but WaveletTransformer is"):
+        transformer.transform(kind(random(4, 47)))
+    with pytest.raises(ValueError, match=r"samples of shape \(8, 6\), but .* \(6, 8\)"):
+        transformer.transform(kind(random(4, 8, 6)))
+    with pytest.raises(ValueError, match="expecting 52 coefficients"):
+        transformer.inverse_transform(kind(random(4, 47)))
+
+
+@pytest.mark.parametrize(
+    "params, shape, message",
+    [
+        ({"signal_shape": (4, 4), "ndim": 2}, (3, 15), "has 16 values, but X has 15"),
+        ({"signal_shape": (2, 3, 4, 5)}, (3, 120), "must have 1 or 2 positive lengths"),
+        ({"signal_shape": (-1, 8)}, (3, 8), "positive lengths"),
+        ({"signal_shape": (4, 5)}, (3, 5, 4), r"samples of shape \(5, 4\)"),
+        ({"ndim": 2}, (3, 16), "must have 3 dimensions, or 4 with a channel axis"),
+        ({"ndim": 1}, (3, 2, 4, 4), "Set ndim to the number of transformed axes"),
+        ({"level": -1}, (3, 16), "level must be at least 0. Got -1"),
+        ({"mode": "wrap"}, (3, 16), "The 'mode' parameter of WaveletTransformer must be"),
+        ({"wavelet": "db99"}, (3, 16), "Got 'db99' instead"),
+        ({"wavelet": "morl"}, (3, 16), "Got 'morl' instead"),
+        ({"ndim": 4}, (3, 16), "The 'ndim' parameter of WaveletTransformer must be"),
+        ({"mode": "reflect"}, (3, 1), "needs at least 2 samples"),
+        ({"mode": "antireflect", "level": 2, "wavelet": "db1"}, (3, 2), "at level 2"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:level=2 is too high")
+def test_bad_parameters(params, shape, message):
+    with pytest.raises(ValueError, match=message):
+        WaveletTransformer(**params).fit(random(*shape))
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+def test_a_deep_level_warns_once_and_works(cls):
+    X = random(5, 16)
+    with pytest.warns(UserWarning, match="level=4 is too high") as record:
+        transformer = cls("db2", level=4).fit(X)
+    assert len(record) == 1
+    with pytest.warns(UserWarning, match="too high"):
+        expected = pywt.wavedec(X, transformer.wavelet_, level=4)
+    Xt = transformer.transform(X)
+    np.testing.assert_allclose(Xt, np.hstack(expected), atol=EXACT)

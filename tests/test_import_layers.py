@@ -1,0 +1,52 @@
+"""The import rule of the package, read from its sources."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sk_awave
+
+ROOT = Path(sk_awave.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+
+#: What each subpackage may import besides itself.
+ALLOWED = {
+    "utils": set(),
+    "engine": set(),
+    "decomposition": {"utils", "engine"},
+}
+
+#: Who alone may import a package.
+ONLY_IN = {
+    "skorch": {"engine/_minibatch.py"},
+    "pywt": {"engine/_filter_bank.py", "decomposition/_wavelet.py"},
+    "matplotlib": set(),
+}
+
+
+def imported(path):
+    """Yield the dotted names that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    relative = path.relative_to(ROOT).as_posix()
+    room = relative.split("/")[0] if "/" in relative else None
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "sk_awave" and len(parts) > 1 and room is not None:
+            assert parts[1] in ALLOWED[room] | {room}, name
+        if parts[0] == "sklearn":
+            assert room != "engine", "the engine knows nothing of scikit-learn"
+            private = any(p.startswith("_") for p in parts)
+            assert room == "utils" or not private, name
+        if parts[0] in ONLY_IN:
+            assert relative in ONLY_IN[parts[0]], name
