@@ -8,7 +8,6 @@ import torch
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solution import Solution
 
-
 #: The smoothing of each run, in units of the mean absolute value of the data. The second
 #: run only starts with a clear memory, which often is enough to leave a kink.
 STAGES = (0.0, 0.0, 0.01, 0.0)
@@ -65,8 +64,8 @@ def minimize_lbfgs(
     """Minimise the objective over its parameters.
 
     The sum of absolute values has kinks, at which the line search can stall although
-    there is a way down. A stall is therefore followed by a second run with a clear memory,
-    a third with the kinks smoothed away, and a last one without smoothing.
+    there is a way down. A stall is therefore followed by a second run with a clear
+    memory, a third with the kinks smoothed away, and a last one without smoothing.
 
     Parameters
     ----------
