@@ -117,7 +117,13 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         """Return where to compute: by default where `X` lies."""
         if self.device == "auto":
             return X.device if isinstance(X, torch.Tensor) else torch.device("cpu")
-        return torch.device(self.device)
+        try:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise ValueError(
+                f"The 'device' parameter of {type(self).__name__} must be 'auto' or a "
+                f"torch device that exists here. Got {self.device!r} instead."
+            ) from error
 
     @torch.no_grad()
     def _map_rows(self, rows, width, plan, function):

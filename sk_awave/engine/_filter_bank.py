@@ -7,6 +7,13 @@ from torch import Tensor, nn
 
 from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
 
+#: What each parametrization needs besides, to say in its error.
+_LIMITS = {
+    "orthogonal": " of rotations, as are all 'sym' and 'coif' and 'db1' to 'db22'",
+    "free": "",
+    "fixed": "",
+}
+
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
 
@@ -150,10 +157,9 @@ class FilterBank(nn.Module):
                 raise
             raise ValueError(
                 f"The wavelet {wavelet.name!r} cannot be represented by "
-                f"parametrization={parametrization!r}, which needs an orthogonal wavelet "
-                "that float64 factors into rotations: any of 'sym' and 'coif', and 'db1' "
-                "to 'db22'. Start from one of these, or keep this wavelet fixed with "
-                "WaveletTransformer."
+                f"parametrization={parametrization!r}, which needs an orthogonal wavelet"
+                f"{_LIMITS[parametrization]}. Start from another one, or keep this one "
+                "fixed with WaveletTransformer."
             ) from error
 
     @property

@@ -321,6 +321,7 @@ def test_wrong_shape_at_transform(kind):
         ({"wavelet": "morl"}, (3, 16), "Got 'morl' instead"),
         ({"ndim": 4}, (3, 16), "The 'ndim' parameter of WaveletTransformer must be"),
         ({"mode": "reflect"}, (3, 1), "needs at least 2 samples"),
+        ({"signal_shape": 9}, (3, 8), "has 9 values, but X has 8"),
         ({"mode": "antireflect", "level": 2, "wavelet": "db1"}, (3, 2), "at level 2"),
     ],
 )
