@@ -1,0 +1,226 @@
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, EarlyStopping
+
+from sk_awave.engine._conditions import autocorrelation
+from sk_awave.engine._minibatch import PATIENCE, TensorBatches, minimize_minibatch
+
+
+def minimize(objective, *, max_iter=3, tol=0.0, batch_size=8, seed=0, **kwargs):
+    kwargs = {"learning_rate": 0.01, **kwargs}
+    return minimize_minibatch(
+        objective, max_iter=max_iter, tol=tol, batch_size=batch_size, seed=seed, **kwargs
+    )
+
+
+@pytest.fixture
+def on_batch_end():
+    """A skorch callback that calls a function of the net after each batch."""
+
+    def make(function):
+        callback = Callback()
+        callback.on_batch_end = lambda net, **kwargs: function(net)
+        return callback
+
+    return make
+
+
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_batches_hold_every_row_once_in_a_new_order(with_gradients):
+    x = torch.arange(10.0).reshape(10, 1)
+    batches = TensorBatches(x, -x if with_gradients else None, batch_size=4, seed=0)
+    assert len(batches) == 3
+    epochs = [list(batches), list(batches)]
+    orders = [torch.cat([rows for _, rows in epoch]).tolist() for epoch in epochs]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
+    assert orders[0] != orders[1]
+    assert [len(rows) for _, rows in epochs[0]] == [4, 4, 2]
+    for batch, rows in epochs[0]:
+        assert torch.equal(batch["x"], x[rows])
+        assert ("input_gradients" in batch) == with_gradients
+        if with_gradients:
+            assert torch.equal(batch["input_gradients"], -x[rows])
+
+
+@pytest.mark.parametrize("n_levels", [1, 2])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+def test_learning_lowers_the_objective(make_objective, parametrization, n_levels):
+    objective = make_objective("db3", parametrization, n_levels=n_levels, noise=0.1)
+    start = objective.value()
+    solution = minimize(objective, max_iter=5)
+    assert solution.outcome == "max_iter"
+    assert solution.n_iter == 5
+    assert solution.loss_curve[0] == start
+    assert objective.value() == min(solution.loss_curve) < start
+    np.testing.assert_array_equal(objective.get_parameters(), solution.parameters)
+
+
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_best_or_last_epoch_is_kept(make_objective, keep_best):
+    objective = make_objective("db3")
+    solution = minimize(objective, learning_rate=1.0, keep_best=keep_best)  # overshoots
+    curve = solution.loss_curve
+    assert curve[-1] > min(curve)
+    assert objective.value() == (min(curve) if keep_best else curve[-1])
+
+
+def test_filters_are_orthonormal_at_every_step(make_objective, on_batch_end):
+    objective = make_objective("sym5", n_levels=2)
+    deviations = []
+
+    def inspect(net):
+        for lowpass in objective.bank().detach()[:, 0, 2]:
+            shifts = autocorrelation(lowpass)
+            shifts[len(shifts) // 2] -= 1
+            deviations.append(float(shifts.abs().max()))
+
+    minimize(objective, callbacks=[on_batch_end(inspect)])
+    assert len(deviations) == 2 * 3 * 5  # levels, epochs, batches of 8 of 40 rows
+    assert max(deviations) < 1e-12
+
+
+def test_equal_seeds_repeat_a_run_and_leave_the_state_of_torch(make_objective):
+    state = torch.get_rng_state()
+    first, again, other = (
+        minimize(make_objective("db3"), seed=seed, keep_best=False) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first.parameters, again.parameters)
+    assert first.loss_curve == again.loss_curve
+    assert np.abs(first.parameters - other.parameters).max() > 0
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_optimizer_state_continues_a_run(make_objective):
+    """With all rows in a batch the order does not matter, up to rounding."""
+    whole = minimize(make_objective("db3"), max_iter=4, batch_size=40, keep_best=False)
+    objective = make_objective("db3")
+    kwargs = {"max_iter": 2, "batch_size": 40, "keep_best": False}
+    half = minimize(objective, **kwargs)
+    assert half.optimizer_state["step"] == 2
+    rest = minimize(objective, seed=1, optimizer_state=half.optimizer_state, **kwargs)
+    assert rest.optimizer_state["step"] == 4
+    np.testing.assert_allclose(rest.parameters, whole.parameters, rtol=0, atol=1e-12)
+    fresh = make_objective("db3")
+    fresh.set_parameters(half.parameters)
+    forgetful = minimize(fresh, seed=1, **kwargs)
+    assert np.abs(forgetful.parameters - whole.parameters).max() > 1e-6
+
+
+def test_optimizer_state_is_not_changed_by_going_on(make_objective):
+    objective = make_objective("db3")
+    state = minimize(objective).optimizer_state
+    copies = {name: value.copy() for name, value in state.items()}
+    minimize(objective, optimizer_state=state)
+    for name, value in copies.items():
+        np.testing.assert_array_equal(state[name], value)
+
+
+def test_no_progress_converges(make_objective):
+    solution = minimize(make_objective("db3"), max_iter=100, tol=1.0)
+    assert solution.outcome == "converged"
+    assert solution.n_iter == PATIENCE
+
+
+def test_zero_epochs_keep_the_start(make_objective):
+    objective = make_objective("db3")
+    start = objective.get_parameters()
+    solution = minimize(objective, max_iter=0)
+    assert solution.outcome == "converged"
+    assert solution.loss_curve == [objective.value()]
+    np.testing.assert_array_equal(solution.parameters, start)
+
+
+def test_haar_has_nothing_to_learn(make_objective):
+    solution = minimize(make_objective("haar"))
+    assert solution.outcome == "converged"
+    assert solution.n_iter == 0
+    assert solution.parameters.shape == (0,)
+
+
+@pytest.mark.parametrize("keep_best", [False, True])
+def test_divergence_keeps_the_best(make_objective, keep_best):
+    objective = make_objective("db3", "free")
+    start = objective.get_parameters()
+    solution = minimize(objective, learning_rate=1e100, keep_best=keep_best)
+    assert solution.outcome == "diverged"
+    np.testing.assert_array_equal(solution.parameters, start)
+    np.testing.assert_array_equal(objective.get_parameters(), start)
+
+
+def test_run_can_go_on_after_divergence(make_objective):
+    objective = make_objective("db3", "free", noise=0.05)
+    diverged = minimize(objective, learning_rate=1e100)
+    state = diverged.optimizer_state
+    solution = minimize(objective, max_iter=20, optimizer_state=state)
+    assert solution.outcome == "max_iter"
+    assert solution.loss_curve[-1] < solution.loss_curve[0]
+
+
+def test_interruption_keeps_the_best(make_objective, on_batch_end):
+    objective = make_objective("db3")
+
+    def interrupt(net):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+    solution = minimize(objective, max_iter=50, callbacks=[on_batch_end(interrupt)])
+    assert solution.outcome == "interrupted"
+    assert solution.n_iter == 2
+    assert objective.value() == min(solution.loss_curve) < solution.loss_curve[0]
+    np.testing.assert_array_equal(objective.get_parameters(), solution.parameters)
+
+
+def test_early_stopping_stops(make_objective):
+    objective = make_objective("db3")
+    stopping = EarlyStopping(monitor="train_loss", patience=2, sink=lambda text: None)
+    solution = minimize(objective, max_iter=50, learning_rate=1.0, callbacks=[stopping])
+    assert solution.outcome == "stopped"
+    assert stopping.misses_ == 2
+    assert solution.n_iter < 50
+    assert objective.value() == min(solution.loss_curve)
+
+
+def test_callback_can_stop(make_objective):
+    seen = []
+
+    def stop_after_two(epoch, value):
+        seen.append((epoch, value))
+        return epoch == 2
+
+    solution = minimize(make_objective("db3"), max_iter=50, callback=stop_after_two)
+    assert solution.outcome == "stopped"
+    assert seen == list(enumerate(solution.loss_curve))[1:]
+    assert solution.n_iter == 2
+
+
+@pytest.mark.parametrize("ending", ["max_iter", "stopped", "interrupted"])
+def test_callbacks_see_the_whole_run(make_objective, on_batch_end, ending):
+    events = []
+    callback = Callback()
+    callback.on_train_begin = lambda net, **kwargs: events.append("begin")
+    callback.on_epoch_end = lambda net, **kwargs: events.append("epoch")
+    callback.on_train_end = lambda net, **kwargs: events.append("end")
+
+    def interrupt(net):
+        if ending == "interrupted" and len(net.history) == 3:
+            raise KeyboardInterrupt
+
+    callbacks = [callback, on_batch_end(interrupt)]
+    if ending == "stopped":  # no loss falls below zero: two misses after the first epoch
+        kwargs = {"threshold": 1, "patience": 2, "sink": lambda text: None}
+        callbacks.append(EarlyStopping(monitor="train_loss", **kwargs))
+    solution = minimize(make_objective("db3"), max_iter=4, callbacks=callbacks)
+    assert solution.outcome == ending
+    assert events == ["begin", *["epoch"] * events.count("epoch"), "end"]
+    # Each epoch that was finished counts.
+    assert solution.n_iter == events.count("epoch")
+
+
+def test_verbose_prints_every_epoch(make_objective, capsys):
+    minimize(make_objective("db3"), verbose=0)
+    assert capsys.readouterr().out == ""
+    minimize(make_objective("db3"), verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert "train_loss" in lines[0]
+    assert len(lines) == 2 + 3

@@ -1,0 +1,270 @@
+import numpy as np
+import pytest
+import pywt
+import torch
+from torch import nn
+
+from sk_awave.engine import _plan
+from sk_awave.engine._boundary import MODES
+from sk_awave.engine._conditions import FILTER_TERMS, filter_terms
+from sk_awave.engine._multilevel import wavedec, waverec
+from sk_awave.engine._objective import TERMS
+
+#: Float64 sums of the same numbers in another order.
+ROUNDING = 1e-10
+
+
+@pytest.fixture
+def published(make_objective):
+    """Our objective and the published transform, on a filter that is no wavelet."""
+    awave = pytest.importorskip("awave")
+
+    def make(mode, signal_shape):
+        objective = make_objective(
+            "db3",
+            "free",
+            noise=0.05,
+            signal_shape=signal_shape,
+            n_samples=4,
+            n_channels=2,
+            mode=mode,
+        )
+        cls = awave.DWT1d if len(signal_shape) == 1 else awave.DWT2d
+        transform = cls(wave="db3", mode=mode, J=2)
+        transform.h0.data = objective.bank.original.detach().clone()
+        return objective, transform
+
+    return make
+
+
+# Lengths at which the published transform is that of PyWavelets.
+published_cases = pytest.mark.parametrize(
+    "signal_shape, mode",
+    [
+        (signal_shape, mode)
+        for mode in ("zero", "symmetric", "periodization")
+        for signal_shape in ((32,), (16, 24))
+    ]
+    + [((33,), "zero"), ((17, 23), "zero")],
+)
+
+
+@published_cases
+def test_coefficients_equal_the_published_ones(published, signal_shape, mode):
+    objective, transform = published(mode, signal_shape)
+    x = objective.x
+    approximation, *fine_to_coarse = transform(x)
+    bands = wavedec(x.flatten(0, 1), objective.bank(), mode, 2)
+    expected = [approximation, *reversed(fine_to_coarse)]
+    for band, reference in zip(bands, expected, strict=True):
+        band = band.reshape(4, 2, *band.shape[1:])
+        if (
+            reference.ndim == 5
+        ):  # 'da', 'ad', 'dd' along axis 2, where ours begins with 'ad'
+            reference = reference[:, :, [1, 0, 2]]
+        torch.testing.assert_close(band.reshape(reference.shape), reference)
+
+
+@published_cases
+def test_terms_equal_the_published_ones(published, signal_shape, mode):
+    objective, transform = published(mode, signal_shape)
+    x, gradients = objective.x, objective.input_gradients
+    crop = (..., *(slice(n) for n in signal_shape))
+    from awave import losses
+
+    coeffs = [c.detach().requires_grad_() for c in transform(x)]
+    again = transform.inverse(coeffs)[crop]
+    # A teacher whose input gradients are the given ones.
+    attributions = torch.autograd.grad((again * gradients).sum(), coeffs)
+    expected = {
+        "reconstruction": losses._reconstruction_loss(x, again),
+        "sparsity": losses._L1_wave_loss(coeffs),
+        "attribution": losses._L1_attribution_loss(attributions),
+        "lowpass_sum": losses._lsum_loss(transform),
+        "highpass_sum": losses._hsum_loss(transform),
+        "unit_norm": losses._L2norm_loss(transform),
+        "double_shift": losses._conv_loss(transform),
+    }
+    terms = objective.terms()
+    # The published conjugate-mirror term cannot be computed with this torch.
+    assert tuple(terms) == TERMS
+    assert set(expected) == set(TERMS) - {"conjugate_mirror"}
+    for name, value in expected.items():
+        assert value.item() > 1e-5, name
+        assert terms[name] == pytest.approx(value.item(), rel=ROUNDING), name
+
+
+def test_conjugate_mirror_term_equals_its_formula(make_objective):
+    objective = make_objective("db3", "free", noise=0.05)
+    power = np.abs(np.fft.fft(objective.get_parameters())) ** 2
+    expected = 0.5 * ((power[:3] + power[3:] - 2) ** 2).sum()
+    assert objective.terms()["conjugate_mirror"] == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("signal_shape", [(13,), (6, 7)])
+def test_attribution_is_the_saliency_of_the_teacher(make_objective, signal_shape, mode):
+    """The gradient of f(S c + residual) in c is S^T times that of f at the signal."""
+    objective = make_objective(
+        "db2", "free", noise=0.1, signal_shape=signal_shape, mode=mode
+    )
+    size = int(np.prod(signal_shape))
+    torch.manual_seed(0)
+    layers = nn.Flatten(), nn.Linear(size, 5), nn.Tanh(), nn.Linear(5, 1)
+    teacher = nn.Sequential(*layers).double()
+
+    x = objective.x[:, 0].requires_grad_()
+    (gradients,) = torch.autograd.grad(teacher(x).sum(), x)
+    objective.input_gradients = gradients.unsqueeze(1)
+
+    filters = objective.bank().detach()
+    coeffs = [c.detach().requires_grad_() for c in wavedec(x, filters, mode, 2)]
+    again = waverec(coeffs, filters, mode, signal_shape)
+    residual = (x - again).detach()
+    scores = torch.autograd.grad(teacher(again + residual).sum(), coeffs)
+    expected = sum(s.abs().sum().item() for s in scores) / (len(x) * len(coeffs))
+    assert objective.terms()["attribution"] == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+@pytest.mark.parametrize(
+    "signal_shape, n_levels, n_axes",
+    [((33,), 1, 1), ((33,), 2, 1), ((9, 12), 1, 2), ((9, 12), 2, 2)],
+)
+def test_gradient_equals_finite_differences(
+    make_objective, signal_shape, n_levels, n_axes, parametrization
+):
+    objective = make_objective(
+        "db3",
+        parametrization,
+        signal_shape=signal_shape,
+        n_samples=6,
+        n_channels=2,
+        n_levels=n_levels,
+        n_axes=n_axes,
+        noise=0.05,
+    )
+    theta = objective.get_parameters()
+    n_taps = 6 if parametrization == "free" else 2
+    assert theta.shape == (objective.n_parameters,) == (n_levels * n_axes * n_taps,)
+    step = 1e-6
+
+    def slope(unit):
+        above, _ = objective.value_and_gradient(theta + step * unit)
+        below, _ = objective.value_and_gradient(theta - step * unit)
+        return (above - below) / (2 * step)
+
+    expected = [slope(unit) for unit in np.eye(len(theta))]
+    value, gradient = objective.value_and_gradient(theta)
+    # Rounding of the value divided by the step.
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7 * value)
+
+
+@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+def test_every_way_to_the_value_agrees(make_objective, parametrization):
+    objective = make_objective("db3", parametrization, n_channels=2, noise=0.05)
+    expected = objective.value()
+    terms = objective.terms()
+    weighted = sum(objective.weights[name] * terms[name] for name in TERMS)
+    batch = objective.batch_loss(objective.x, objective.input_gradients)
+    value, gradient = objective.value_and_gradient(objective.get_parameters())
+    for other in (weighted, objective.total(terms), batch.item(), value):
+        assert other == pytest.approx(expected, rel=ROUNDING)
+    (expected,) = torch.autograd.grad(batch, objective.bank.original)
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("signal_shape", [(32,), (150,)])  # by matrix, and by filtering
+def test_chunks_do_not_change_the_result(make_objective, monkeypatch, signal_shape):
+    objective = make_objective(
+        "db3", "free", noise=0.05, n_channels=2, signal_shape=signal_shape
+    )
+    theta = objective.get_parameters()
+    value, gradient = objective.value_and_gradient(theta)
+    terms = objective.terms()
+    # Seven samples of two channels, and so a last chunk that is shorter.
+    monkeypatch.setattr(_plan, "CHUNK_SIZE", 15 * signal_shape[0])
+    assert [len(x) for x, _, _ in objective._chunks()] == [7, 7, 7, 7, 7, 5]
+    chunked_value, chunked_gradient = objective.value_and_gradient(theta)
+    assert chunked_value == pytest.approx(value, rel=ROUNDING)
+    np.testing.assert_allclose(chunked_gradient, gradient, rtol=ROUNDING)
+    assert objective.value() == pytest.approx(value, rel=ROUNDING)
+    assert objective.terms() == pytest.approx(terms, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_exact_parametrization_keeps_the_conditions(make_objective, mode):
+    objective = make_objective("db3", noise=1.0, mode=mode)
+    terms = objective.terms()
+    # Squares of roundings, summed over some thirty samples.
+    assert terms["reconstruction"] < 1e-20
+    assert max(terms[name] for name in FILTER_TERMS) < 1e-25
+    assert terms["sparsity"] > 1
+    assert terms["attribution"] > 1
+
+
+def test_filter_terms_are_summed_over_banks(make_objective):
+    objective = make_objective(
+        "db3", "free", signal_shape=(9, 12), n_levels=2, n_axes=2, noise=0.05
+    )
+    banks = [filter_terms(h) for h in objective.bank.original.detach().flatten(0, 1)]
+    terms = objective.terms()
+    for name in FILTER_TERMS:
+        expected = sum(bank[name].item() for bank in banks)
+        assert terms[name] == pytest.approx(expected, rel=ROUNDING)
+
+
+@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+def test_terms_without_weight_do_not_count(make_objective, parametrization):
+    objective = make_objective("db3", parametrization, weights={}, noise=0.05)
+    value, gradient = objective.value_and_gradient(objective.get_parameters())
+    assert value == objective.value() == 0
+    np.testing.assert_array_equal(gradient, 0)
+    assert objective.terms()["sparsity"] > 0
+
+
+def test_attribution_is_zero_without_a_teacher(make_objective):
+    objective = make_objective("db3", "free")
+    objective.input_gradients = None
+    terms = objective.terms()
+    assert tuple(terms) == TERMS
+    assert terms["attribution"] == 0
+
+
+def test_haar_has_a_value_and_an_empty_gradient(make_objective):
+    objective = make_objective("haar")
+    value, gradient = objective.value_and_gradient(objective.get_parameters())
+    assert value > 0
+    assert gradient.shape == (0,)
+
+
+def test_single_precision_data_give_nearly_the_same(make_objective):
+    objective = make_objective("db3", "free", noise=0.05)
+    single = make_objective("db3", "free", noise=0.05)
+    single.x, single.input_gradients = (
+        objective.x.float(),
+        objective.input_gradients.float(),
+    )
+    # Float32 sums of a thousand values.
+    assert single.terms() == pytest.approx(objective.terms(), rel=1e-5)
+    theta = objective.get_parameters()
+    _, expected = objective.value_and_gradient(theta)
+    _, gradient = single.value_and_gradient(theta)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4)
+
+
+def test_parameters_are_set_and_copied(make_objective):
+    objective = make_objective("db3", n_levels=2)
+    theta = np.arange(4.0)
+    objective.set_parameters(theta)
+    objective.get_parameters()[:] = 9
+    np.testing.assert_array_equal(objective.get_parameters(), theta)
+    assert objective.bank.original.requires_grad
+
+
+def test_sparsity_of_a_wavelet_is_that_of_pywt(make_objective):
+    objective = make_objective("db3")
+    coeffs = pywt.wavedec(objective.x.numpy(), "db3", "symmetric", 2)
+    expected = sum(np.abs(c).sum() for c in coeffs) / (len(coeffs) * len(objective.x))
+    assert objective.terms()["sparsity"] == pytest.approx(expected, rel=ROUNDING)
