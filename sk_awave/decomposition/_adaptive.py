@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.decomposition._wavelet import _BaseWaveletTransformer, as_tensor
+from sk_awave.engine._candidates import STRATEGIES, find_starts
 from sk_awave.engine._conditions import FILTER_TERMS
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._lbfgs import minimize_lbfgs
@@ -18,7 +19,7 @@ from sk_awave.engine._objective import Objective
 from sk_awave.engine._plan import TransformPlan
 from sk_awave.engine._solution import OUTCOMES
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
-from sk_awave.utils._sklearn import Interval, Options, StrOptions, _fit_context
+from sk_awave.utils._sklearn import Interval, StrOptions, _fit_context
 from sk_awave.utils._validation import validate_signals
 
 
@@ -104,11 +105,23 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         Quasi-Newton steps on all samples, or mini-batch Adam [4]_ for data that is large
         (also `partial_fit`).
 
-    init : {"wavelet"}, default="wavelet"
-        Where learning starts: at `wavelet`.
+    init : {"wavelet", "library", "random", "grow", "best"}, default="wavelet"
+        Where learning starts:
 
-    n_init : {1}, default=1
-        The number of starts.
+        - "wavelet": at `wavelet`;
+        - "library": at the orthogonal wavelets of PyWavelets with at most as many taps as
+          `wavelet`, at every even shift and in both directions;
+        - "random": at random angles;
+        - "grow": at lattices grown from the Haar wavelet rotation by rotation, keeping a
+          beam of the best;
+        - "best": at the best of all these.
+
+        All but the first are compared and improved on a few of the signals; from the most
+        promising ones learning then starts on all.
+
+    n_init : int, default=1
+        The number of starts that are learned from on all signals; the best is kept. With
+        ``init="wavelet"`` there is only one.
 
     max_iter : int, default=200
         The largest number of iterations or, for "adam", epochs. With 0 nothing is
@@ -134,10 +147,11 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         array.
 
     warm_start : bool, default=False
-        Whether `fit` starts from the filters of the previous fit.
+        Whether `fit` starts from the filters of the previous fit, whatever `init`.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the order of the mini-batches of "adam". "lbfgs" is deterministic.
+        Determines the order of the mini-batches of "adam", and the signals and angles
+        that `init` tries. "lbfgs" from `wavelet` is deterministic.
 
     verbose : int, default=0
         With 1 the objective is printed at each iteration.
@@ -170,6 +184,10 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     n_iter_ : int
         The number of iterations or epochs.
 
+    starts_ : list of dict
+        Each start, as "wavelet" (what it was), "loss_before" and "loss_after" (the
+        objective on all signals); the best is the one that was kept.
+
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
 
@@ -186,8 +204,8 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
 
     Notes
     -----
-    The objective is not convex: learning finds a minimum near `wavelet`. Compare several
-    starting wavelets of one length by `score`.
+    The objective is not convex: learning finds a minimum near its start. Try several
+    (`init`), or compare several starting wavelets of one length by `score`.
 
     A run that diverges or is interrupted keeps the best filters it met and warns.
 
@@ -229,8 +247,8 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         "alpha_reconstruction": [Interval(Real, 0, None, closed="left")],
         "alpha_filter": [Interval(Real, 0, None, closed="left")],
         "solver": [StrOptions({"lbfgs", "adam"})],
-        "init": [StrOptions({"wavelet"})],
-        "n_init": [Options(Integral, {1})],
+        "init": [StrOptions({"wavelet", *STRATEGIES})],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -327,19 +345,18 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         X = validate_signals(self, X, reset=True)
         resume = self.warm_start and hasattr(self, "_parameters")
         objective = self._make_learnable_objective(X, input_gradients, resume)
-        task = FitTask(self, X, y, self.max_iter)
-
-        def callback(n_iter, value):
-            if self.verbose and self.solver == "lbfgs":  # skorch has its own table
-                print(f"Iteration {n_iter}: objective = {value:.6g}")
-            return task.end_iteration(lambda: self._fitted_filters(objective))
-
-        kwargs = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback}
-        if self.solver == "lbfgs":
-            solution = minimize_lbfgs(objective, **kwargs)
-        else:
-            solution = self._minimize_minibatch(objective, **kwargs)
-        self._set_solution(objective, solution)
+        starts = self._find_starts(objective, resume)
+        task = FitTask(self, X, y, self.max_iter * len(starts))
+        solutions = self._minimize(objective, starts, task)
+        self._set_solution(objective, min(solutions, key=lambda run: run.best_loss))
+        self.starts_ = [
+            {
+                "wavelet": name,
+                "loss_before": run.loss_curve[0],
+                "loss_after": run.best_loss,
+            }
+            for (name, _), run in zip(starts, solutions, strict=False)
+        ]
         task.end()
         return self
 
@@ -435,13 +452,45 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         plan = TransformPlan(layout)
         return Objective(bank.to(device), plan, x, weights, input_gradients)
 
+    def _find_starts(self, objective, resume):
+        """Return names and parameters of the starts, the most promising first."""
+        if resume:
+            return [("previous fit", objective.get_parameters())]
+        if self.init == "wavelet":
+            return [(as_wavelet(self.wavelet).name, objective.get_parameters())]
+        return find_starts(
+            objective, self.init, self.n_init, self._seed(), polish=self.max_iter > 0
+        )
+
+    def _minimize(self, objective, starts, task):
+        """Run the solver from each start; return the solutions of those that ran."""
+
+        def callback(n_iter, value):
+            if self.verbose and self.solver == "lbfgs":  # skorch has its own table
+                print(f"Iteration {n_iter}: objective = {value:.6g}")
+            return task.end_iteration(lambda: self._fitted_filters(objective))
+
+        kwargs = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback}
+        solutions = []
+        for _, parameters in starts:
+            objective.set_parameters(parameters)
+            if self.solver == "lbfgs":
+                solutions.append(minimize_lbfgs(objective, **kwargs))
+            else:
+                solutions.append(self._minimize_minibatch(objective, **kwargs))
+            if solutions[-1].outcome == "interrupted":
+                break
+        return solutions
+
+    def _seed(self):
+        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+
     def _minimize_minibatch(self, objective, **kwargs):
-        random_state = check_random_state(self.random_state)
         return minimize_minibatch(
             objective,
             batch_size=self.batch_size or min(200, len(objective.x)),
             learning_rate=self.learning_rate_init,
-            seed=random_state.randint(np.iinfo(np.int32).max),
+            seed=self._seed(),
             callbacks=self.callbacks,
             verbose=int(self.verbose),
             **kwargs,
@@ -466,6 +515,7 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
 
     def _set_solution(self, objective, solution):
         """Store the outcome, and say so if there is a doubt about it."""
+        objective.set_parameters(solution.parameters)
         vars(self).update(self._fitted_filters(objective))
         self._parameters = solution.parameters
         self._optimizer_state = solution.optimizer_state

@@ -62,7 +62,7 @@ def extension_terms(positions: np.ndarray, length: int, mode: str):
     Parameters
     ----------
     positions : ndarray of shape (n_positions,)
-        Where to extend, 0 being the first sample of the signal.
+        Places outside the signal, 0 being its first sample.
     length : int
         The length of the signal.
     mode : str
@@ -80,8 +80,9 @@ def extension_terms(positions: np.ndarray, length: int, mode: str):
     """
     if length < min_length(mode):
         raise ValueError(
-            f"mode={mode!r} needs at least 2 samples along each axis and level, got "
-            f"{length}. Use a smaller level or another mode, such as 'symmetric'."
+            f"mode={mode!r} needs at least {min_length(mode)} samples along each axis "
+            f"and level, got {length}. Use a smaller level or another mode, such as "
+            "'symmetric'."
         )
     n, last = length, length - 1
     ones = np.ones(len(positions))
@@ -138,11 +139,12 @@ def _padding_tensors(
     total = 2 * coeff_length(length, filter_length, mode) + filter_length - 2
     positions = np.r_[-left:0, length : total - left]
     index, weight = extension_terms(positions, length, mode)
-    return (
-        left,
-        torch.as_tensor(index, device=device),
-        torch.as_tensor(weight, dtype=dtype, device=device),
-    )
+    with torch.inference_mode(False):  # the cache outlives the mode of its first caller
+        return (
+            left,
+            torch.as_tensor(index, device=device),
+            torch.as_tensor(weight, dtype=dtype, device=device),
+        )
 
 
 @torch.compiler.assume_constant_result

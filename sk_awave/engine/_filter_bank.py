@@ -1,5 +1,7 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pywt
 import torch
@@ -96,6 +98,10 @@ class FilterBank(nn.Module):
         # Held, not registered with torch's parametrize, which would forbid pickling.
         self.parametrization = PARAMETRIZATIONS[parametrization]()
         learned = parametrization != "fixed"
+        if not filters.isfinite().all():
+            raise ValueError(
+                "A bank cannot represent these filters: some are not finite."
+            )
         original = self.parametrization.right_inverse(filters) if learned else filters
         self.original = nn.Parameter(original, requires_grad=learned)
         error = _deviation(self().detach(), filters)
@@ -147,9 +153,9 @@ class FilterBank(nn.Module):
                 f"filter_length must be even and at least {wavelet.dec_len}, the length "
                 f"of {wavelet.name!r}. Got {filter_length} instead."
             )
-        # Zeros after the synthesis filters, and so before the reversed analysis ones.
-        dec, rec = np.pad(filters[:2], ((0, 0), (extra, 0))), filters[2:]
-        filters = np.concatenate([dec, np.pad(rec, ((0, 0), (0, extra)))])
+        # Zeros after rec_lo, and so before its time reversal and its alternating flip.
+        widths = (extra, 0), (0, extra), (0, extra), (extra, 0)
+        filters = np.stack([np.pad(f, w) for f, w in zip(filters, widths, strict=True)])
         try:
             return cls(np.tile(filters, (n_levels, n_axes, 1, 1)), parametrization)
         except ValueError as error:
@@ -188,6 +194,17 @@ def as_wavelet(wavelet) -> pywt.Wavelet:
     return pywt.Wavelet(wavelet)
 
 
+def library_filters(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and ``rec_lo`` of the wavelets that the lattice has and that fit."""
+    aliases = {"db1", "sym2", "sym3"}  # of haar, db2 and db3
+    too_long = {"dmey", *(f"db{n}" for n in range(23, 39))}
+    for name in pywt.wavelist(kind="discrete"):
+        wavelet = pywt.Wavelet(name)
+        fits = wavelet.orthogonal and wavelet.dec_len <= filter_length
+        if fits and name not in aliases | too_long:
+            yield name, np.array(wavelet.rec_lo)
+
+
 def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:
     """Wrap filters of shape (4, K) as a `pywt.Wavelet` that knows what it is."""
     wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in filters])
@@ -201,6 +218,5 @@ def _deviation(filters: Tensor, target: Tensor) -> float:
     """Return the largest difference, whatever the sign of the high-pass pair."""
     low, high = (filters - target)[..., ::2, :], (filters - target)[..., 1::2, :]
     flipped = (filters + target)[..., 1::2, :]
-    return max(
-        float(low.abs().max()), min(float(high.abs().max()), float(flipped.abs().max()))
-    )
+    low, high, flipped = (a.abs().amax((-2, -1)) for a in (low, high, flipped))
+    return float(torch.maximum(low, torch.minimum(high, flipped)).max())

@@ -117,7 +117,10 @@ class Orthogonal(nn.Module):
     def right_inverse(self, filters: Tensor) -> Tensor:
         """Map filters of shape (..., 4, 2 M) to angles of shape (..., M - 1)."""
         lowpass = filters[..., 2, :].detach().cpu().double()
-        rows = [lowpass_to_angles(row.numpy()) for row in lowpass.flatten(0, -2)]
+        rows = [
+            lowpass_to_angles(row.numpy())
+            for row in lowpass.reshape(-1, lowpass.shape[-1])
+        ]
         angles = torch.from_numpy(np.array(rows))
         return angles.reshape(*lowpass.shape[:-1], -1).to(filters)
 

@@ -51,7 +51,7 @@ def resolve_level(
         level = max(1, deepest)
     elif level < 0:
         raise ValueError(f"level must be at least 0. Got {level} instead.")
-    elif level > deepest:
+    elif level > deepest and not torch.compiler.is_compiling():
         warnings.warn(
             f"level={level} is too high: with {filter_length} taps and signals of shape "
             f"{tuple(signal_shape)} all coefficients beyond level {deepest} experience "
@@ -62,9 +62,9 @@ def resolve_level(
         for j in range(level):
             if length < min_length(mode):
                 raise ValueError(
-                    f"mode={mode!r} needs at least 2 samples along each axis at each "
-                    f"level, and at level {j + 1} one axis has {length}. Use "
-                    f"level={j} or another mode, such as 'symmetric'."
+                    f"mode={mode!r} needs at least {min_length(mode)} samples along each "
+                    f"axis at each level, and at level {j + 1} one axis has {length}. "
+                    f"Use level={j} or another mode, such as 'symmetric'."
                 )
             length = coeff_length(length, filter_length, mode)
     return level

@@ -134,11 +134,11 @@ def minimize_minibatch(
     try:
         best = objective.value()
         solution.loss_curve.append(best)
-        if max_iter == 0:
-            solution.outcome = "converged"
+        if max_iter == 0 or objective.n_parameters == 0:
+            max_iter, solution.outcome = 0, "converged"
         net.notify("on_train_begin", X=batches, y=None)
         while solution.n_iter < max_iter:
-            net.fit_loop(batches, epochs=1)
+            stops = _fit_epoch(net, batches)
             value = objective.value()
             solution.loss_curve.append(value)
             if not np.isfinite(value):
@@ -147,30 +147,42 @@ def minimize_minibatch(
             stalls = 0 if best - value > tol * abs(best) else stalls + 1
             if value < best or not keep_best:
                 best, solution.parameters = value, objective.get_parameters()
-            if callback is not None and callback(solution.n_iter, value):
+            if stops or (callback is not None and callback(solution.n_iter, value)):
                 solution.outcome = "stopped"
                 break
             if stalls == PATIENCE:
                 solution.outcome = "converged"
                 break
-        net.notify("on_train_end", X=batches, y=None)
-    except KeyboardInterrupt:  # also how skorch's EarlyStopping ends a run
+    except KeyboardInterrupt:
+        solution.outcome = "interrupted"
+    net.notify("on_train_end", X=batches, y=None)
+    objective.set_parameters(solution.parameters)
+    if solution.outcome != "diverged":  # whose moments may be infinite
+        solution.optimizer_state = _save_state(net.optimizer_)
+    return solution
+
+
+def _fit_epoch(net: _Net, batches: TensorBatches) -> bool:
+    """Run an epoch; tell whether skorch's EarlyStopping asks to stop after it."""
+    try:
+        net.fit_loop(batches, epochs=1)
+    except KeyboardInterrupt:
         early = any(
             isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
             for _, callback in net.callbacks_
         )
-        solution.outcome = "stopped" if early else "interrupted"
-    objective.set_parameters(solution.parameters)
-    solution.optimizer_state = _save_state(net.optimizer_)
-    return solution
+        if not early:
+            raise
+        return True
+    return False
 
 
 def _save_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
     state = optimizer.state_dict()["state"].get(0, {})
-    return {name: value.cpu().numpy() for name, value in state.items()}
+    return {name: value.cpu().numpy().copy() for name, value in state.items()}
 
 
 def _load_state(optimizer, state: Mapping[str, np.ndarray] | None) -> None:
     if state:
-        tensors = {name: torch.as_tensor(value) for name, value in state.items()}
+        tensors = {name: torch.tensor(value) for name, value in state.items()}
         optimizer.load_state_dict(optimizer.state_dict() | {"state": {0: tensors}})

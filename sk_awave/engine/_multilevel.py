@@ -171,7 +171,7 @@ class MultilevelDWT(nn.Module):
         self.filter_bank = FilterBank.from_wavelet(
             wavelet,
             parametrization,
-            n_levels=level if per_level else 1,
+            n_levels=max(1, level) if per_level else 1,
             n_axes=ndim if per_axis else 1,
         )
 
@@ -188,6 +188,8 @@ class MultilevelDWT(nn.Module):
             The structure of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``, each
             coefficient tensor with the leading axes of `x`.
         """
+        if x.ndim < self.ndim:
+            raise ValueError(f"x needs at least ndim={self.ndim} axes. Got {x.ndim}.")
         signal_shape = x.shape[x.ndim - self.ndim :]
         filters = self.filter_bank().to(x.dtype)
         level = resolve_level(signal_shape, filters.shape[-1], self.mode, self.level)

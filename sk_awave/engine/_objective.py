@@ -114,7 +114,13 @@ class Objective:
 
     def batch_loss(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
         """Return the weighted sum over a batch of signals, with its graph."""
-        filters = self.bank()
+        return self._loss(x, input_gradients, self.bank())
+
+    def loss(self, filters: Tensor) -> Tensor:
+        """Return the weighted sum at other filters, with its graph, not in chunks."""
+        return self._loss(self.x, self.input_gradients, filters)
+
+    def _loss(self, x: Tensor, input_gradients: Tensor | None, filters: Tensor) -> Tensor:
         terms = self._data_terms(x, input_gradients, filters, training=True)
         terms |= self._filter_terms(filters, training=True)
         # A sum of no terms still needs a graph for the optimiser's backward.

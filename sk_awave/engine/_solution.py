@@ -43,6 +43,11 @@ class Solution:
     optimizer_state: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
+    def best_loss(self) -> float:
+        """The lowest finite objective met, infinite if there was none."""
+        return min((v for v in self.loss_curve if np.isfinite(v)), default=np.inf)
+
+    @property
     def n_iter(self) -> int:
         """The number of iterations or epochs run."""
         return max(0, len(self.loss_curve) - 1)
