@@ -6,9 +6,13 @@ __version__ = "0.1.0"
 
 # Loaded on first use: importing sk_awave must not wait for torch.
 _PUBLIC = {
+    "AWDClassifier": "sk_awave.distillation",
+    "AWDRegressor": "sk_awave.distillation",
     "AdaptiveWaveletTransformer": "sk_awave.decomposition",
     "FilterBank": "sk_awave.engine",
     "MultilevelDWT": "sk_awave.engine",
+    "SubbandPooling": "sk_awave.feature_extraction",
+    "Teacher": "sk_awave.attribution",
     "WaveletTransformer": "sk_awave.decomposition",
 }
 

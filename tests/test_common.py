@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sk_awave
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.distillation import AWDClassifier, AWDRegressor
 
 ESTIMATORS = [
     WaveletTransformer(),
@@ -44,7 +45,7 @@ PRIVATE_CHECKS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks([*ESTIMATORS, AWDClassifier(), AWDRegressor()])
 def test_check_estimator(estimator, check):
     check(estimator)
 

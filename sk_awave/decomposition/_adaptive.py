@@ -1,29 +1,21 @@
 """The wavelet transform whose wavelet is learned from the data."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sk_awave.decomposition._wavelet import _BaseWaveletTransformer, as_tensor
-from sk_awave.engine._candidates import STRATEGIES, find_starts
-from sk_awave.engine._conditions import FILTER_TERMS
-from sk_awave.engine._filter_bank import FilterBank, as_wavelet
-from sk_awave.engine._lbfgs import minimize_lbfgs
-from sk_awave.engine._minibatch import minimize_minibatch
-from sk_awave.engine._objective import Objective
-from sk_awave.engine._plan import TransformPlan
-from sk_awave.engine._solution import OUTCOMES
-from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
+from sk_awave.attribution import METHODS
+from sk_awave.decomposition._learning import _BaseAdaptiveTransformer
+from sk_awave.engine._candidates import STRATEGIES
+from sk_awave.engine._filter_bank import FilterBank
+from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import Interval, StrOptions, _fit_context
 from sk_awave.utils._validation import validate_signals
 
 
-class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
+class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
     r"""Multilevel wavelet transform with a wavelet that adapts to the data.
 
     The wavelet minimises, over the filters of the bank,
@@ -76,15 +68,20 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     per_axis : bool, default=False
         Whether each axis has a filter bank of its own.
 
-    teacher : None
-        Reserved for a model to distill. Until then, its input gradients can be handed to
-        `fit`.
+    teacher : Teacher, or what Teacher takes, default=None
+        A trained model to distill: a torch module, a fitted skorch net or estimator, or a
+        function from tensors to outputs; see :class:`~sk_awave.attribution.Teacher`. It
+        is differentiated once, at the samples, and left as it was. Wrap it in a Teacher
+        for clones to share it and ``Pipeline(memory=...)`` to recognise it.
 
-    attribution : {"saliency"}, default="saliency"
-        How coefficients are attributed; reserved, as `teacher`.
+    attribution : {"saliency", "input_x_gradient", "integrated_gradients", "smoothgrad", \
+            "expected_gradients"} or callable, default="saliency"
+        How the outputs of the teacher are attributed to coefficients; see
+        :func:`~sk_awave.attribution.input_gradients`.
 
-    target : {"auto"}, default="auto"
-        The outputs of the teacher that are attributed; reserved, as `teacher`.
+    target : int, "all", "predicted", "label", "auto" or list of int, default="auto"
+        The outputs that are attributed: one, each, the predicted class, or that of `y`.
+        "auto" is the only output, or the predicted class. The norms of several are added.
 
     alpha_sparsity : float, default=1.0
         The strength of the L1 norm of the coefficients (the published ``lamL1wave``).
@@ -235,13 +232,13 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     """
 
     _parameter_constraints = {
-        **_BaseWaveletTransformer._parameter_constraints,
+        **_BaseAdaptiveTransformer._parameter_constraints,
         "parametrization": [StrOptions({"orthogonal", "free"})],
         "per_level": ["boolean"],
         "per_axis": ["boolean"],
-        "teacher": [None],
-        "attribution": [StrOptions({"saliency"})],
-        "target": [StrOptions({"auto"})],
+        "teacher": "no_validation",
+        "attribution": [StrOptions(set(METHODS)), callable],
+        "target": [Integral, list, StrOptions({"all", "predicted", "label", "auto"})],
         "alpha_sparsity": [Interval(Real, 0, None, closed="left")],
         "alpha_attribution": [Interval(Real, 0, None, closed="left")],
         "alpha_reconstruction": [Interval(Real, 0, None, closed="left")],
@@ -326,11 +323,11 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            Only needed, as labels, with ``target="label"``.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            The gradients of a trained model's output with respect to its input, at `X`:
-            the wavelet is then also chosen so that the model's attributions are sparse.
+            The gradients of a trained model's output with respect to its input, at `X`,
+            in place of a `teacher`.
 
         Returns
         -------
@@ -344,7 +341,7 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         """
         X = validate_signals(self, X, reset=True)
         resume = self.warm_start and hasattr(self, "_parameters")
-        objective = self._make_learnable_objective(X, input_gradients, resume)
+        objective = self._make_learnable_objective(X, y, input_gradients, resume)
         starts = self._find_starts(objective, resume)
         task = FitTask(self, X, y, self.max_iter * len(starts))
         solutions = self._minimize(objective, starts, task)
@@ -369,8 +366,8 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape)
             A part of the signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
         input_gradients : array-like or tensor of the shape of `X`, default=None
             As in `fit`.
 
@@ -381,7 +378,7 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         """
         first = not hasattr(self, "_parameters")
         X = validate_signals(self, X, reset=first)
-        objective = self._make_learnable_objective(X, input_gradients, not first)
+        objective = self._make_learnable_objective(X, y, input_gradients, not first)
         state = getattr(self, "_optimizer_state", None)
         solution = self._minimize_minibatch(
             objective, max_iter=1, tol=0, keep_best=False, optimizer_state=state
@@ -392,6 +389,41 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             solution.loss_curve[:1] = self.loss_curve_
         self._set_solution(objective, solution)
         return self
+
+    def attributions(self, X, y=None):
+        """Attribute the outputs of the teacher to the coefficients.
+
+        These are the TRIM scores of Singh et al. (2020): the attributions of the teacher
+        as a function of the coefficients, whose L1 norm is the attribution term.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the fitted shape
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            Only needed, as labels, with ``target="label"``.
+
+        Returns
+        -------
+        scores : ndarray or tensor of shape (n_samples, n_coeffs) or \
+                (n_targets, n_samples, n_coeffs)
+            Scores in the order of `transform`, of each target where there are several.
+        """
+        check_is_fitted(self)
+        if self.teacher is None:
+            raise ValueError("attributions needs a teacher: set the 'teacher' parameter.")
+        X = validate_signals(self, X, reset=False)
+        field = self._differentiate_teacher(X, y)
+        targets = [
+            self._to_coefficients(target, adjoint=True)
+            for target in field.reshape(-1, *X.shape)
+        ]
+        if METHODS.get(self.attribution, False):
+            coeffs = self._to_coefficients(X)
+            targets = [scores * coeffs for scores in targets]
+        if field.ndim == X.ndim:
+            return targets[0]
+        return torch.stack(targets) if torch.is_tensor(field) else np.stack(targets)
 
     def score(self, X, y=None, *, input_gradients=None):
         """Return minus the objective on `X`, so that greater is better.
@@ -404,8 +436,8 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         ----------
         X : array-like or tensor of the fitted shape
             The signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
         input_gradients : array-like or tensor of the shape of `X`, default=None
             As in `fit`.
 
@@ -417,129 +449,5 @@ class AdaptiveWaveletTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         check_is_fitted(self)
         X = validate_signals(self, X, reset=False)
         bank = FilterBank(self.filter_bank_, "fixed")
-        objective = self._make_objective(bank, self.layout_, X, input_gradients)
+        objective = self._make_objective(bank, self.layout_, X, y, input_gradients)
         return -objective.total(objective.terms())
-
-    def _make_learnable_objective(self, X, input_gradients, resume):
-        """Make the objective at the starting wavelet, or where the last fit ended."""
-        wavelet = as_wavelet(self.wavelet)
-        layout = self._make_layout(X.shape[1:], wavelet.dec_len)
-        bank = FilterBank.from_wavelet(
-            wavelet,
-            self.parametrization,
-            n_levels=max(1, layout.level) if self.per_level else 1,
-            n_axes=self.ndim if self.per_axis else 1,
-        )
-        objective = self._make_objective(bank, layout, X, input_gradients)
-        if resume and len(self._parameters) == objective.n_parameters:
-            objective.set_parameters(self._parameters)
-        return objective
-
-    def _make_objective(self, bank, layout, X, input_gradients):
-        """Bring signals and gradients to the device, once, in the shape of the engine."""
-        device = self._torch_device(X)
-        shape = (len(X), layout.n_channels or 1, *layout.signal_shape)
-        if input_gradients is not None:
-            input_gradients = _check_input_gradients(input_gradients, X)
-            input_gradients = as_tensor(input_gradients, device).reshape(shape)
-        weights = {
-            "reconstruction": self.alpha_reconstruction,
-            "sparsity": self.alpha_sparsity,
-            "attribution": self.alpha_attribution,
-            **dict.fromkeys(FILTER_TERMS, self.alpha_filter),
-        }
-        x = as_tensor(X, device).reshape(shape)
-        plan = TransformPlan(layout)
-        return Objective(bank.to(device), plan, x, weights, input_gradients)
-
-    def _find_starts(self, objective, resume):
-        """Return names and parameters of the starts, the most promising first."""
-        if resume:
-            return [("previous fit", objective.get_parameters())]
-        if self.init == "wavelet":
-            return [(as_wavelet(self.wavelet).name, objective.get_parameters())]
-        return find_starts(
-            objective, self.init, self.n_init, self._seed(), polish=self.max_iter > 0
-        )
-
-    def _minimize(self, objective, starts, task):
-        """Run the solver from each start; return the solutions of those that ran."""
-
-        def callback(n_iter, value):
-            if self.verbose and self.solver == "lbfgs":  # skorch has its own table
-                print(f"Iteration {n_iter}: objective = {value:.6g}")
-            return task.end_iteration(lambda: self._fitted_filters(objective))
-
-        kwargs = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback}
-        solutions = []
-        for _, parameters in starts:
-            objective.set_parameters(parameters)
-            if self.solver == "lbfgs":
-                solutions.append(minimize_lbfgs(objective, **kwargs))
-            else:
-                solutions.append(self._minimize_minibatch(objective, **kwargs))
-            if solutions[-1].outcome == "interrupted":
-                break
-        return solutions
-
-    def _seed(self):
-        return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-
-    def _minimize_minibatch(self, objective, **kwargs):
-        return minimize_minibatch(
-            objective,
-            batch_size=self.batch_size or min(200, len(objective.x)),
-            learning_rate=self.learning_rate_init,
-            seed=self._seed(),
-            callbacks=self.callbacks,
-            verbose=int(self.verbose),
-            **kwargs,
-        )
-
-    def _fitted_filters(self, objective):
-        """Return the fitted attributes that `transform` needs, as NumPy and Python."""
-        bank, layout = objective.bank, objective.plan.layout
-        name = f"adapted {as_wavelet(self.wavelet).name}"
-        n_levels, n_axes = bank.original.shape[:2]
-        wavelets = [
-            [bank.to_wavelet(level, axis, name) for axis in range(n_axes)]
-            for level in range(n_levels)
-        ]
-        per_level = [tuple(axes) if self.per_axis else axes[0] for axes in wavelets]
-        return {
-            "filter_bank_": bank().detach().cpu().numpy(),
-            "wavelet_": per_level if self.per_level else per_level[0],
-            "layout_": layout,
-            "level_": layout.level,
-        }
-
-    def _set_solution(self, objective, solution):
-        """Store the outcome, and say so if there is a doubt about it."""
-        objective.set_parameters(solution.parameters)
-        vars(self).update(self._fitted_filters(objective))
-        self._parameters = solution.parameters
-        self._optimizer_state = solution.optimizer_state
-        self.loss_curve_ = solution.loss_curve
-        self.n_iter_ = solution.n_iter
-        self.objective_terms_ = objective.terms()
-        if solution.outcome in OUTCOMES:
-            message = OUTCOMES[solution.outcome].format(
-                max_iter=self.max_iter, tol=self.tol, n_iter=self.n_iter_
-            )
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
-
-
-def _check_input_gradients(input_gradients, X):
-    """Return the gradients as the kind of array that `X` is, or raise ValueError."""
-    if isinstance(X, torch.Tensor):
-        gradients = torch.as_tensor(input_gradients).detach().to(X)
-    else:
-        gradients = np.asarray(input_gradients, dtype=X.dtype)
-    if gradients.shape != X.shape:
-        raise ValueError(
-            f"input_gradients must have the shape of X, {tuple(X.shape)}. Got "
-            f"{tuple(gradients.shape)} instead."
-        )
-    if not torch.as_tensor(gradients).isfinite().all():
-        raise ValueError("input_gradients contains NaN or infinity.")
-    return gradients

@@ -54,16 +54,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             on its device if `X` is one.
         """
         check_is_fitted(self)
-        X = validate_signals(self, X, reset=False)
-        plan = TransformPlan(self.layout_)
-        filters = torch.from_numpy(self.filter_bank_)
-        flat = self._map_rows(
-            X.reshape(-1, *self.layout_.signal_shape),
-            self.layout_.n_coeffs_per_channel,
-            plan,
-            lambda rows: plan.analysis(rows, filters.to(rows)),
-        )
-        return flat.reshape(len(X), self.layout_.n_coeffs)
+        return self._to_coefficients(validate_signals(self, X, reset=False))
 
     def inverse_transform(self, X):
         """Reconstruct signals from flat wavelet coefficients.
@@ -107,6 +98,19 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
         return np.asarray(self.layout_.names(), dtype=object)
+
+    def _to_coefficients(self, X, adjoint=False):
+        """Apply analysis, or the adjoint of synthesis, to valid signals."""
+        plan = TransformPlan(self.layout_)
+        filters = torch.from_numpy(self.filter_bank_)
+        transform = plan.synthesis_adjoint if adjoint else plan.analysis
+        flat = self._map_rows(
+            X.reshape(-1, *self.layout_.signal_shape),
+            self.layout_.n_coeffs_per_channel,
+            plan,
+            lambda rows: transform(rows, filters.to(rows)),
+        )
+        return flat.reshape(len(X), self.layout_.n_coeffs)
 
     def _make_layout(self, sample_shape, filter_length):
         n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)

@@ -95,6 +95,7 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
         objective.x[rows],
         objective.weights,
         None if gradients is None else gradients[rows],
+        objective.multiply,
     )
 
     def function(angles: Tensor) -> Tensor:

@@ -23,7 +23,9 @@ class Objective:
     - sparsity: ``(1/n) sum_i ||A x_i||_1 / B``, over the ``B = level + 1`` tensors that
       the published transform returns;
     - attribution: ``(1/n) sum_i ||S^T g_i||_1 / B``, the saliency of a teacher with
-      respect to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``);
+      respect to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or
+      ``||A x_i * S^T g_i||_1`` for methods that multiply by the input; summed over the
+      outputs of the teacher that are attributed;
     - the filter penalties of :mod:`sk_awave.engine._conditions`, summed over banks.
 
     Parameters
@@ -36,8 +38,11 @@ class Objective:
         The signals.
     weights : mapping of str to float
         The weight of each of `TERMS`; missing ones are zero.
-    input_gradients : tensor of the shape of `x`, default=None
-        The teacher's gradients with respect to its input.
+    input_gradients : tensor of shape (n, n_targets * n_channels, *signal_shape), \
+            default=None
+        The teacher's gradients with respect to its input, for each target.
+    multiply : bool, default=False
+        Whether attributions are multiplied by the coefficients.
     """
 
     def __init__(
@@ -47,7 +52,9 @@ class Objective:
         x: Tensor,
         weights: Mapping[str, float],
         input_gradients: Tensor | None = None,
+        multiply: bool = False,
     ):
+        self.multiply = multiply
         self.bank = bank
         self.plan = plan
         self.x = x
@@ -55,10 +62,10 @@ class Objective:
         #: With a smoothing s, ``|c|`` is replaced by ``sqrt(c^2 + e^2) - e``, where e is
         #: s times the mean absolute value of the data that c is a coefficient of.
         self.smoothing = 0.0
-        self._scales = {
-            "sparsity": _mean_abs(x),
-            "attribution": 0.0 if input_gradients is None else _mean_abs(input_gradients),
-        }
+        scale = _mean_abs(x)
+        self._scales = {"sparsity": scale, "attribution": scale if multiply else 1.0}
+        if input_gradients is not None:
+            self._scales["attribution"] *= _mean_abs(input_gradients)
         self.weights = {term: weights.get(term, 0.0) for term in TERMS}
 
     @property
@@ -188,15 +195,22 @@ class Objective:
         l1_scale = 1 / (n * (self.plan.layout.level + 1))
         terms = {}
         reconstructs = self._is_needed("reconstruction", training)
-        if reconstructs or self._is_needed("sparsity", training):
+        attributes = input_gradients is not None and self._is_needed(
+            "attribution", training
+        )
+        sparse = self._is_needed("sparsity", training)
+        if sparse or reconstructs or (attributes and self.multiply):
             coeffs = self.plan.analysis(rows, filters)
+        if sparse:
             terms["sparsity"] = self._l1_norm(coeffs, "sparsity") * l1_scale
         if reconstructs:
             error = self.plan.synthesis(coeffs, filters) - rows
             terms["reconstruction"] = error.square().sum() / n
-        if input_gradients is not None and self._is_needed("attribution", training):
-            rows = input_gradients.flatten(0, 1)
-            scores = self.plan.synthesis_adjoint(rows, filters)
+        if attributes:
+            scores = self.plan.synthesis_adjoint(input_gradients.flatten(0, 1), filters)
+            if self.multiply:  # every target by the same coefficients
+                by_target = scores.reshape(n, -1, x.shape[1], scores.shape[1])
+                scores = by_target * coeffs.reshape(n, 1, *by_target.shape[2:])
             terms["attribution"] = self._l1_norm(scores, "attribution") * l1_scale
         return terms
 

@@ -410,12 +410,8 @@ def test_bad_input_gradients(ecg, gradients, message):
 @pytest.mark.parametrize(
     "params, message",
     [
-        (
-            {"teacher": torch.nn.Linear(64, 1)},
-            "The 'teacher' parameter of .* must be None",
-        ),
-        ({"attribution": "smoothgrad"}, "The 'attribution' parameter of Adaptive"),
-        ({"target": 1}, "The 'target' parameter of Adaptive"),
+        ({"attribution": "lime"}, "The 'attribution' parameter of Adaptive"),
+        ({"target": "none"}, "The 'target' parameter of Adaptive"),
         ({"init": "shrink"}, "The 'init' parameter of .* must be .*'wavelet'"),
         ({"n_init": 0}, "The 'n_init' parameter of Adaptive"),
         ({"parametrization": "lifting"}, "The 'parametrization' parameter of Adaptive"),

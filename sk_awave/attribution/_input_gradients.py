@@ -1,0 +1,329 @@
+"""The gradients of a teacher with respect to its input, which know no transform.
+
+Note [Attribution of coefficients]. TRIM [1]_ attributes a teacher's output to the
+coefficients ``c`` of a transform with a linear inverse ``S``, as ``f(S c + r)`` with the
+residual ``r = x - S c`` held fixed. The teacher is then always evaluated at ``x`` itself,
+and by the chain rule the gradient with respect to ``c`` is ``S^T g(x)``, with ``g`` its
+gradient with respect to the input. Averages of ``g`` over points around ``x`` commute
+with ``S^T``. So every method here is a field ``g``, computed once and without any
+transform, and the scores of coefficients are ``S^T g``, or ``c * S^T g`` for those
+methods that multiply by the input.
+
+.. [1] C. Singh, W. Ha, F. Lanusse, V. Boehm, J. Liu, B. Yu. "Transformation importance
+   with applications to cosmology." arXiv:2003.01926, 2020.
+"""
+
+import warnings
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+
+from sk_awave.attribution._paths import LOCAL_METHODS, METHODS, make_path
+from sk_awave.attribution._targets import Targets
+from sk_awave.attribution._teacher import as_teacher
+from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
+from sk_awave.utils._validation import _check_tensor
+
+#: The values of a chunk by default.
+_CHUNK_SIZE = 2**18
+
+#: The share of the change of an output that integrated gradients may miss.
+_COMPLETENESS = 0.01
+
+_NOT_DIFFERENTIABLE = (
+    "The teacher is not differentiable: no gradient of its output reaches its input. "
+    "Compute all of it with torch, without detach(), numpy() or no_grad()."
+)
+
+
+@validate_params(
+    {
+        "method": [StrOptions(set(METHODS)), callable],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=False,
+)
+def input_gradients(
+    teacher,
+    X,
+    *,
+    method="saliency",
+    target="auto",
+    y=None,
+    n_steps=50,
+    noise_level=0.15,
+    baselines=None,
+    batch_size=None,
+    device="auto",
+    random_state=None,
+):
+    r"""Differentiate a teacher's outputs with respect to its input.
+
+    The gradient :math:`g = \partial f_k / \partial x` of an output :math:`f_k`, at each
+    sample or averaged around it:
+
+    - "saliency" [1]_ and "input_x_gradient" [2]_: :math:`g(x)`;
+    - "integrated_gradients" [3]_: :math:`\int_0^1 g(t x)\,dt`, by Gauss-Legendre
+      quadrature;
+    - "smoothgrad" [4]_: the mean of :math:`g(x + \epsilon)` over Gaussian noise;
+    - "expected_gradients" [5]_: the mean of :math:`g(x' + t (x - x'))` over baselines
+      :math:`x'` and uniform :math:`t`.
+
+    What is returned is the field before any multiplication by the input. ``METHODS`` says
+    which methods multiply: "input_x_gradient" and "integrated_gradients", by `X` for
+    scores of the input, and by the coefficients for scores of a transform (of its linear
+    inverse's adjoint, applied to the field).
+
+    Parameters
+    ----------
+    teacher : Teacher, or what `Teacher` takes
+        The model.
+
+    X : array-like or tensor of shape (n_samples, ...)
+        The samples.
+
+    method : str or callable, default="saliency"
+        A method above, or a function of (forward, x, target) that returns a field of the
+        shape of the tensor `x`. ``forward(x)`` are the outputs, of shape (n_samples,
+        n_outputs), and `target` holds the index of an output for each sample: methods of
+        captum can be used as ``lambda forward, x, target:
+        Saliency(forward).attribute(x, target, abs=False)``.
+
+    target : int, "all", "predicted", "label", "auto" or list of int, default="auto"
+        The output that is differentiated: one of them; each of them; the largest, of each
+        sample; or that of the label `y`. "auto" is the only output, or "predicted" where
+        there are several (and an error for regressors with several outputs, of which the
+        largest means nothing). A single output, as of a binary scikit-learn classifier,
+        is also the "predicted" one and that of any "label".
+
+    y : array-like of shape (n_samples,), default=None
+        Labels, for ``target="label"``: of ``teacher.classes_``, or indices of outputs.
+
+    n_steps : int, default=50
+        The number of points that "integrated_gradients", "smoothgrad" and
+        "expected_gradients" average over.
+
+    noise_level : float, default=0.15
+        The standard deviation of the noise of "smoothgrad", as a fraction of the range of
+        the values of each sample.
+
+    baselines : array-like or tensor of shape (n_baselines, ...), default=None
+        What "expected_gradients" draws its baselines from; by default `X`.
+
+    batch_size : int, default=None
+        The number of samples that the teacher is given at a time, by default about
+        260,000 values. It changes nothing else.
+
+    device : str or torch.device, default="auto"
+        Where to compute. The teacher is never moved: its inputs are brought to it and
+        their gradients back. "auto" is its device, or that of `X` if it has none.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the draws of "smoothgrad" and "expected_gradients". None draws anew
+        each time, and leaves the global generators alone.
+
+    Returns
+    -------
+    gradients : ndarray or tensor of shape (n_samples, ...) or (n_targets, n_samples, ...)
+        The field, of the shape of `X`, and one for each target where `target` is "all" or
+        a list; with the dtype of `X`, a tensor on its device if `X` is one.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        If `teacher` is not fitted, or not differentiable by its kind.
+
+    ValueError
+        If `X` or a parameter is invalid, or the teacher is not differentiable, returns
+        outputs of another shape than (n_samples, n_outputs), NaN or infinity, or does not
+        depend on its input.
+
+    Warns
+    -----
+    UserWarning
+        If integrated gradients times the input do not add up to the change of the output
+        from the zero baseline to the sample (the completeness axiom).
+
+    Notes
+    -----
+    The teacher is evaluated and differentiated once for each chunk and step (and
+    differentiated once more for each further target). Where the points do not include the
+    samples themselves, one plain evaluation a chunk tells the predicted classes.
+
+    Expected gradients are the local kind, not multiplied by the distance to the baseline,
+    which changes from draw to draw: a mean of products is not a product of means. Those
+    multiplied are complete; these are not.
+
+    References
+    ----------
+    .. [1] K. Simonyan, A. Vedaldi, A. Zisserman. "Deep inside convolutional networks."
+       ICLR workshop 2014.
+    .. [2] A. Shrikumar, P. Greenside, A. Shcherbina, A. Kundaje. "Not just a black box."
+       arXiv:1605.01713, 2016.
+    .. [3] M. Sundararajan, A. Taly, Q. Yan. "Axiomatic attribution for deep networks."
+       ICML 2017.
+    .. [4] D. Smilkov, N. Thorat, B. Kim, F. Viegas, M. Wattenberg. "SmoothGrad: removing
+       noise by adding noise." arXiv:1706.03825, 2017.
+    .. [5] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving
+       performance of deep learning models with axiomatic attribution priors and expected
+       gradients." Nature Machine Intelligence 3, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_awave.attribution import input_gradients
+    >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> input_gradients(lambda x: x[:, 0] * x[:, 1], X)
+    array([[2., 1.],
+           [4., 3.]])
+    """
+    teacher = as_teacher(teacher)
+    samples = as_samples(X, teacher, "X")
+    targets = Targets(target, y, teacher, len(samples))
+    path = None
+    baselines = _check_baselines(baselines, method, samples, teacher)
+    if not (callable(method) or method in LOCAL_METHODS):
+        path = make_path(method, n_steps, noise_level, baselines, random_state)
+    device = _choose_device(device, teacher, samples)
+    size = batch_size or max(1, _CHUNK_SIZE // samples[0].numel())
+    fields, misses = [], []
+    with torch.inference_mode(False), torch.enable_grad():
+        for start in range(0, len(samples), size):
+            rows = slice(start, start + size)
+            x, select = samples[rows].to(device), partial(targets.select, rows=rows)
+            if callable(method):
+                field = _call_method(method, teacher, x, select)
+            elif path is None:
+                field = _differentiate(teacher, x, select)
+            else:
+                field, miss = _average(teacher, x, select, path, method)
+                misses.append(miss)
+            fields.append(field.to(samples))
+        field = torch.cat(fields, 1)
+    _check_field(field)
+    if method == "integrated_gradients":
+        _warn_if_incomplete(torch.stack(misses), n_steps)
+    field = field[0] if targets.is_single else field
+    return field if isinstance(X, torch.Tensor) else field.numpy()
+
+
+def _differentiate(teacher, points, select):
+    """Differentiate the selected outputs at points: (n_targets, n_rows, ...)."""
+    points = points.detach().clone().requires_grad_()
+    outputs = teacher.outputs(points)
+    if not outputs.requires_grad:
+        raise ValueError(_NOT_DIFFERENTIABLE)
+    # Samples do not interact: the gradient of a sum holds the gradients of its terms.
+    sums = outputs.gather(1, select(outputs).T).sum(0)
+    fields = []
+    for i, value in enumerate(sums, start=1):
+        is_last = i == len(sums)
+        (field,) = torch.autograd.grad(
+            value, points, retain_graph=not is_last, allow_unused=True
+        )
+        if field is None:
+            raise ValueError(_NOT_DIFFERENTIABLE)
+        fields.append(field)
+    return torch.stack(fields)
+
+
+def _average(teacher, x, select, path, method):
+    """Average gradients over a path; also return by how much they miss completeness.
+
+    One plain evaluation, at the samples and the zero baseline, tells the targets and the
+    change of the outputs.
+    """
+    from_zero = method == "integrated_gradients"
+    ends = torch.cat([x, torch.zeros_like(x[:1])]) if from_zero else x
+    with torch.no_grad():
+        outputs = teacher.outputs(ends)
+    indices = select(outputs[: len(x)])
+    field = sum(
+        weight * _differentiate(teacher, move(x), lambda _: indices)
+        for move, weight in path
+    )
+    change = (outputs[: len(x)] - outputs[-1]).gather(1, indices.T).T.to(x)
+    gap = (field * x).flatten(2).sum(2) - change
+    return field, torch.stack([gap.abs().max(), change.abs().max()])
+
+
+def _call_method(method, teacher, x, select):
+    """Apply a method of the user's, one target at a time."""
+    with torch.no_grad():
+        targets = select(teacher.outputs(x))
+    fields = []
+    for target in targets:
+        points = x.detach().clone().requires_grad_()
+        field = torch.as_tensor(method(teacher.outputs, points, target)).detach()
+        if field.shape != x.shape:
+            raise ValueError(
+                "The method must return a field of the shape of its input, "
+                f"{tuple(x.shape)}. Got {tuple(field.shape)} instead."
+            )
+        fields.append(field)
+    return torch.stack(fields)
+
+
+def as_samples(X, teacher, name):
+    """Return samples as a tensor of float32 or float64, of the shape of `X`."""
+    if isinstance(X, torch.Tensor):
+        rows = X.flatten(1) if X.ndim > 2 else X
+        return _check_tensor(rows, teacher).reshape(X.shape)
+    dtypes = [np.float64, np.float32]
+    X = check_array(X, dtype=dtypes, allow_nd=True, estimator=teacher, input_name=name)
+    # torch refuses negative strides, and warns of memory that it must not write to.
+    return torch.from_numpy(np.require(X, requirements=["C", "W"]))
+
+
+def _check_baselines(baselines, method, samples, teacher):
+    """Return what expected gradients start from."""
+    if baselines is None:
+        return samples
+    if method != "expected_gradients":
+        raise ValueError(
+            "baselines are for method='expected_gradients'; integrated gradients start "
+            f"from zero. Got method={method!r}."
+        )
+    baselines = as_samples(baselines, teacher, "baselines")
+    if baselines.shape[1:] != samples.shape[1:]:
+        raise ValueError(
+            f"baselines have samples of shape {tuple(baselines.shape[1:])}, but X has "
+            f"samples of shape {tuple(samples.shape[1:])}."
+        )
+    return baselines
+
+
+def _choose_device(device, teacher, samples):
+    if device == "auto":
+        return samples.device if teacher.device is None else teacher.device
+    return torch.device(device)
+
+
+def _check_field(field):
+    """Raise ValueError if gradients are not finite, or zero everywhere."""
+    if not field.isfinite().all():
+        raise ValueError("The gradients of the teacher contain NaN or infinity.")
+    if not field.any():
+        raise ValueError(
+            "The gradients of the teacher are zero at every sample: its output does not "
+            "depend on its input there."
+        )
+
+
+def _warn_if_incomplete(misses, n_steps):
+    """Warn if integrated gradients do not add up to the change of the output."""
+    gap, change = misses.amax(0).tolist()
+    if gap > _COMPLETENESS * change:
+        warnings.warn(
+            f"With n_steps={n_steps} integrated gradients miss completeness by up to "
+            f"{gap:.2g}, where the output changes by up to {change:.2g} from the zero "
+            "baseline. Set n_steps higher.",
+            stacklevel=4,
+        )

@@ -1,0 +1,118 @@
+"""Which outputs of a teacher are attributed."""
+
+from numbers import Integral
+
+import numpy as np
+import torch
+
+#: The words that a target may be.
+TARGETS = ("all", "predicted", "label", "auto")
+
+
+class Targets:
+    """The outputs that are differentiated at each sample.
+
+    Parameters
+    ----------
+    target : int, list of int or one of `TARGETS`
+        See `input_gradients`.
+    y : array-like of shape (n_samples,) or None
+        The labels, for "label".
+    teacher : Teacher
+    n_samples : int
+
+    Attributes
+    ----------
+    is_single : bool
+        Whether there is one target, so that results have no axis for it.
+
+    Raises
+    ------
+    ValueError
+        If the target is of another kind, or the labels do not fit.
+    """
+
+    def __init__(self, target, y, teacher, n_samples):
+        is_list = isinstance(target, list | tuple | np.ndarray)
+        indices = list(target) if is_list else [target]
+        if not (_are_indices(indices) or (isinstance(target, str) and target in TARGETS)):
+            raise ValueError(
+                "The 'target' parameter of input_gradients must be an int, a list of "
+                f"ints or a str among {sorted(TARGETS)}. Got {target!r} instead."
+            )
+        self.word = target if isinstance(target, str) else None
+        self.indices = None if self.word else np.asarray(indices, dtype=int)
+        self.is_single = not is_list and self.word != "all"
+        self.labels = None
+        if self.word == "label":
+            self.labels = _label_indices(y, teacher.classes_, n_samples)
+        self._is_regressor = teacher.is_regressor
+
+    def select(self, outputs, rows):
+        """Return the indices of the targeted outputs.
+
+        Parameters
+        ----------
+        outputs : tensor of shape (n_rows, n_outputs)
+        rows : slice
+            The samples that they belong to.
+
+        Returns
+        -------
+        tensor of int64 of shape (n_targets, n_rows)
+        """
+        n_rows, n_outputs = outputs.shape
+        if self.word is None or self.word == "all":
+            indices = np.arange(n_outputs) if self.indices is None else self.indices
+            _check_range("target", indices, n_outputs)
+            return torch.as_tensor(indices, device=outputs.device).repeat(n_rows, 1).T
+        if n_outputs == 1:
+            return outputs.new_zeros((1, n_rows), dtype=torch.long)
+        if self.word == "label":
+            _check_range("y", self.labels, n_outputs)
+            return torch.as_tensor(self.labels[rows], device=outputs.device).unsqueeze(0)
+        if self.word == "auto" and self._is_regressor:
+            raise ValueError(
+                "target='auto' is the largest of several outputs, which means nothing "
+                f"for a regressor, and the teacher is one with {n_outputs} outputs. Set "
+                "target to an index, a list of them, or 'all'."
+            )
+        return outputs.argmax(1).unsqueeze(0)
+
+
+def _are_indices(values):
+    is_index = [isinstance(v, Integral) and not isinstance(v, bool) for v in values]
+    return len(values) > 0 and all(is_index)
+
+
+def _label_indices(y, classes, n_samples):
+    """Return the index of the output of each label."""
+    if y is None:
+        raise ValueError("target='label' needs the labels y.")
+    y = y.detach().cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y)
+    if y.shape != (n_samples,):
+        raise ValueError(f"y must have shape ({n_samples},). Got {y.shape} instead.")
+    if classes is not None:
+        places = {label: i for i, label in enumerate(classes.tolist())}
+        unknown = [label for label in np.unique(y).tolist() if label not in places]
+        if unknown:
+            raise ValueError(
+                f"y has labels that the teacher does not know: {unknown}. Its classes "
+                f"are {list(places)}."
+            )
+        return np.array([places[label] for label in y.tolist()])
+    if y.dtype.kind not in "iu":
+        raise ValueError(
+            "y must hold indices of outputs, as the teacher has no classes_. Got dtype "
+            f"{y.dtype} instead."
+        )
+    return y.astype(int)
+
+
+def _check_range(name, indices, n_outputs):
+    wrong = indices[(indices < 0) | (indices >= n_outputs)]
+    if len(wrong):
+        raise ValueError(
+            f"{name} must be between 0 and {n_outputs - 1}, as the teacher has "
+            f"{n_outputs} output(s). Got {wrong[0]} instead."
+        )

@@ -1,0 +1,297 @@
+"""TRIM: how much a teacher's output owes to each coefficient of a transform."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.attribution._affine import probe_affine
+from sk_awave.attribution._input_gradients import as_samples, input_gradients
+from sk_awave.attribution._paths import METHODS
+from sk_awave.attribution._teacher import as_teacher
+from sk_awave.engine import CoeffLayout
+from sk_awave.engine._plan import TransformPlan
+from sk_awave.utils._sklearn import (
+    Interval,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+)
+from sk_awave.utils._validation import validate_signals
+
+
+class TransformImportance(TransformerMixin, BaseEstimator):
+    r"""Attribute a teacher's output to the coefficients of a transform.
+
+    Transformation importance (TRIM [1]_) attributes :math:`f(S c + r)` to the
+    coefficients :math:`c` of a transform with a linear inverse :math:`S`, the residual
+    :math:`r = x - S c` held fixed. With the input gradients :math:`g` of a method (see
+    `input_gradients`) the scores are :math:`S^\top g`, or :math:`c \odot S^\top g` for
+    methods that multiply by the input, "input_x_gradient" and "integrated_gradients".
+
+    Parameters
+    ----------
+    transformer : fitted transformer
+        Any whose ``inverse_transform`` is linear, or linear but for an offset: wavelets,
+        PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer between a
+        Fourier transform and its inverse. Wrap it in a `sklearn.frozen.FrozenEstimator`
+        where this estimator is cloned, or the clone's will not be fitted.
+
+    teacher : Teacher, or what `Teacher` takes
+        The model. Wrap it in `Teacher` or a FrozenEstimator where this estimator is
+        cloned.
+
+    method : str or callable, default="saliency"
+        As in `input_gradients`. "expected_gradients" draws its baselines from the `X` of
+        `fit`.
+
+    target : int, "predicted" or "auto", default="auto"
+        As in `input_gradients`.
+
+    n_steps : int, default=50
+        As in `input_gradients`.
+
+    noise_level : float, default=0.15
+        As in `input_gradients`.
+
+    batch_size : int, default=None
+        As in `input_gradients`.
+
+    device : str or torch.device, default="auto"
+        As in `input_gradients`.
+
+    random_state : int, RandomState instance or None, default=None
+        As in `input_gradients`.
+
+    Attributes
+    ----------
+    teacher_ : Teacher
+        The model as a teacher.
+
+    n_components_ : int
+        The number of coefficients.
+
+    sample_shape_ : tuple of int
+        The shape of a sample in `fit`.
+
+    n_features_in_ : int
+        The number of values of a sample.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it has string names.
+
+    See Also
+    --------
+    input_gradients : The scores of the input itself.
+
+    Notes
+    -----
+    Wavelets are scored by the adjoint of their synthesis. For other transformers `fit`
+    finds the matrix of the inverse, of shape (n_components, n_features), from its values
+    at the unit vectors.
+
+    References
+    ----------
+    .. [1] C. Singh, W. Ha, F. Lanusse, V. Boehm, J. Liu, B. Yu. "Transformation
+       importance with applications to cosmology." arXiv:2003.01926, 2020.
+
+    Examples
+    --------
+    A model that looks at one wavelet coefficient only:
+
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_awave import WaveletTransformer
+    >>> from sk_awave.attribution import Teacher, TransformImportance
+    >>> X = np.random.default_rng(0).standard_normal((100, 8))
+    >>> wavelet = WaveletTransformer("haar", level=2).fit(X)
+    >>> y = 3 * wavelet.transform(X)[:, 5]
+    >>> teacher = Teacher(LinearRegression().fit(X, y))
+    >>> trim = TransformImportance(wavelet, teacher).fit(X)
+    >>> trim.get_feature_names_out()[5]
+    'cD1_1'
+    >>> trim.transform(X)[0].round(2) + 0.0
+    array([0., 0., 0., 0., 0., 3., 0., 0.])
+    """
+
+    _parameter_constraints = {
+        "transformer": "no_validation",
+        "teacher": "no_validation",
+        "method": [StrOptions(set(METHODS)), callable],
+        "target": [
+            Interval(Integral, 0, None, closed="left"),
+            StrOptions({"predicted", "auto"}),
+        ],
+        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        transformer,
+        teacher,
+        *,
+        method="saliency",
+        target="auto",
+        n_steps=50,
+        noise_level=0.15,
+        batch_size=None,
+        device="auto",
+        random_state=None,
+    ):
+        self.transformer = transformer
+        self.teacher = teacher
+        self.method = method
+        self.target = target
+        self.n_steps = n_steps
+        self.noise_level = noise_level
+        self.batch_size = batch_size
+        self.device = device
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Check the transformer and the teacher, and find the adjoint of the inverse.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the shape that the transformer takes
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer or the teacher is not fitted.
+        TypeError, ValueError
+            If the transformer has no inverse or one that is not linear, or `Teacher` or
+            `input_gradients` cannot use the teacher.
+        """
+        if not hasattr(self.transformer, "inverse_transform"):
+            raise TypeError(
+                "The transformer must have an inverse_transform, which "
+                f"{type(self.transformer).__name__} has not."
+            )
+        check_is_fitted(self.transformer)
+        samples = validate_signals(self, X, reset=True)
+        teacher = as_teacher(self.teacher)
+        with torch.no_grad():
+            teacher.outputs(as_samples(samples[:1], teacher, "X"))
+        self.n_components_ = self._coefficients(X[:1]).shape[1]
+        self._inverse = None if _is_wavelet(self.transformer) else self._probe_inverse()
+        self._baselines = samples if self.method == "expected_gradients" else None
+        self.teacher_ = teacher
+        return self
+
+    def transform(self, X):
+        """Score the coefficients.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the shape that was fitted
+            The samples.
+
+        Returns
+        -------
+        scores : ndarray or tensor of shape (n_samples, n_components)
+            In the order of ``transformer.transform(X)``; a tensor on the device of `X` if
+            `X` is one.
+        """
+        check_is_fitted(self)
+        samples = validate_signals(self, X, reset=False)
+        field = input_gradients(
+            self.teacher_,
+            samples,
+            method=self.method,
+            target=self.target,
+            n_steps=self.n_steps,
+            noise_level=self.noise_level,
+            baselines=self._baselines,
+            batch_size=self.batch_size,
+            device=self.device,
+            random_state=self.random_state,
+        )
+        scores = self._adjoint(torch.as_tensor(field))
+        if METHODS.get(self.method, False):
+            scores = scores * self._coefficients(X).to(scores)
+        return scores if isinstance(field, torch.Tensor) else scores.numpy()
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the coefficients as the transformer does.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Passed on to the transformer.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The transformer's names, or "transformimportance0" and so on where it has
+            none.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        if hasattr(self.transformer, "get_feature_names_out"):
+            return self.transformer.get_feature_names_out(input_features)
+        names = [f"transformimportance{i}" for i in range(self.n_components_)]
+        return np.asarray(names, dtype=object)
+
+    def _coefficients(self, X):
+        """Return the coefficients as a tensor of shape (n_samples, n_components)."""
+        if isinstance(X, torch.Tensor) and not _is_wavelet(self.transformer):
+            X = X.detach().cpu().numpy()
+        Xt = self.transformer.transform(X)
+        if isinstance(Xt, torch.Tensor):
+            return Xt
+        Xt = torch.tensor(Xt.toarray() if hasattr(Xt, "toarray") else np.asarray(Xt))
+        return Xt.reshape(len(X), -1)  # SparsePCA drops the axis of a single sample
+
+    def _probe_inverse(self):
+        """Find the affine map that the inverse is, or raise ValueError."""
+        inverse, cause = None, None
+        try:
+            inverse = probe_affine(self.transformer.inverse_transform, self.n_components_)
+        except (TypeError, ValueError) as error:
+            cause = error
+        if inverse is None or inverse.weight.shape[-1] != self.n_features_in_:
+            raise ValueError(
+                "The inverse of the transformer must be linear (up to an offset), which "
+                f"that of {type(self.transformer).__name__} is not."
+            ) from cause
+        return inverse
+
+    def _adjoint(self, field):
+        """Apply the adjoint of the linear inverse to fields of the shape of samples."""
+        if self._inverse is not None:
+            return self._inverse.adjoint(field.flatten(1))
+        plan = TransformPlan(self.transformer.layout_)
+        rows = field.reshape(-1, *plan.layout.signal_shape)
+        filters = torch.as_tensor(self.transformer.filter_bank_).to(rows)
+        chunks = [
+            plan.synthesis_adjoint(rows[start : start + plan.rows_per_chunk], filters)
+            for start in plan.chunks(len(rows))
+        ]
+        return torch.cat(chunks).reshape(len(field), -1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _is_wavelet(transformer):
+    """Tell a wavelet transformer by the layout of its coefficients."""
+    return isinstance(getattr(transformer, "layout_", None), CoeffLayout)

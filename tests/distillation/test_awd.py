@@ -1,0 +1,241 @@
+"""AWDClassifier and AWDRegressor, and their report."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.attribution import Teacher
+from sk_awave.datasets import make_bursts
+from sk_awave.distillation import AWDClassifier, AWDRegressor
+from sk_awave.feature_extraction import SubbandPooling
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def bursts():
+    return make_bursts(240, random_state=0, return_X_y=True)
+
+
+def regressor(**params):
+    wavelet = AdaptiveWaveletTransformer("db2", level=2, tol=1e-3)
+    params = {"transformer": wavelet, "random_state": 0} | params
+    return AWDRegressor(**params)
+
+
+def pooling(**params):
+    return SubbandPooling(statistics=("max",), **params)
+
+
+def test_pooled_features_of_a_learned_wavelet(bursts):
+    X, y = bursts
+    model = regressor(features=pooling(n_largest=3)).fit(X[:200], y[:200])
+    names = model.get_feature_names_out()
+    assert list(names[:4]) == ["cA2_max_1", "cA2_max_2", "cA2_max_3", "cD2_max_1"]
+    # The student is the features and the head, and says the same.
+    np.testing.assert_allclose(model.student_.predict(X), model.predict(X))
+    coeffs = model.transformer_.layout_.unflatten(model.transformer_.transform(X))
+    np.testing.assert_allclose(model.features_.transform(X)[:, 0], coeffs[0].max(1))
+    alone = clone(model.features_).set_params(
+        transformer=FrozenEstimator(model.transformer_)
+    )
+    np.testing.assert_allclose(alone.fit_transform(X), model.features_.transform(X))
+
+
+def test_the_wavelet_is_learned_from_the_teacher(bursts):
+    X, y = bursts
+    model = regressor().fit(X, y)
+    assert model.transformer_.objective_terms_["attribution"] > 0
+    again = clone(model.transformer_).set_params(teacher=Teacher(model.teacher_)).fit(X)
+    np.testing.assert_array_equal(again.filter_bank_, model.transformer_.filter_bank_)
+    # What is kept for predictions does not hold the teacher.
+    assert model.transformer_.teacher is None
+    assert len(pickle.dumps(model.student_)) < 20_000
+
+
+def test_a_fixed_wavelet_trains_no_teacher(bursts):
+    X, y = bursts
+    model = regressor(transformer=WaveletTransformer("db2", level=2)).fit(X, y)
+    assert not hasattr(model, "teacher_")
+    head = clone(model.estimator_).fit(model.transformer_.transform(X), y)
+    np.testing.assert_allclose(
+        model.predict(X), head.predict(model.transformer_.transform(X))
+    )
+
+
+def test_teachers_are_refitted_in_each_fold_unless_frozen(bursts, monkeypatch):
+    X, y = bursts
+    fits = []
+    fit = MLPRegressor.fit
+
+    def counted(self, X, y):
+        fits.append(len(X))
+        return fit(self, X, y)
+
+    monkeypatch.setattr(MLPRegressor, "fit", counted)
+    mlp = MLPRegressor(
+        hidden_layer_sizes=(8,), solver="lbfgs", max_iter=50, random_state=0
+    )
+    cross_val_score(regressor(teacher=mlp), X, y, cv=3)
+    assert fits == [160, 160, 160]
+    trained = clone(mlp).fit(X, y)
+    for frozen in (FrozenEstimator(trained), Teacher(trained)):
+        fits.clear()
+        model = regressor(teacher=frozen).fit(X, y)
+        assert fits == []
+        assert model.teacher_ is frozen
+
+
+def test_every_nested_parameter_is_searched(bursts):
+    X, y = bursts
+    model = regressor(
+        teacher=make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(8,), max_iter=20)
+        ),
+        features=pooling(),
+        estimator=make_pipeline(StandardScaler(), Lasso()),
+    )
+    grid = {
+        "transformer__alpha_attribution": [1.0, 10.0],
+        "features__n_largest": [2],
+        "estimator__lasso__alpha": [0.01],
+        "teacher__mlpregressor__alpha": [0.1],
+    }
+    search = GridSearchCV(model, grid, cv=2).fit(X, y)
+    assert len(search.best_estimator_.get_feature_names_out()) == 6
+    assert search.best_estimator_.teacher_[-1].alpha == 0.1
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Unflatten(1, (1, 8)), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten()
+        )
+        self.head = nn.LazyLinear(10)
+
+    def forward(self, x):
+        return self.head(self.layers(x.float()))
+
+
+def test_a_skorch_teacher_on_images(digits):
+    X, y = digits
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = NeuralNetClassifier(
+            Cnn,
+            criterion=nn.CrossEntropyLoss,
+            max_epochs=3,
+            lr=0.1,
+            train_split=None,
+            verbose=0,
+        )
+        model = AWDClassifier(
+            net,
+            transformer=AdaptiveWaveletTransformer("haar", ndim=2, level=2),
+            estimator=make_pipeline(StandardScaler(), LogisticRegression(C=0.1)),
+        ).fit(X.astype(np.float32), y)
+    assert model.score(X, y) > 0.9
+    assert model.predict_proba(X).shape == (len(X), 10)
+    assert model.decision_function(X).shape == (len(X), 10)
+    assert model.teacher_.initialized_
+
+
+def test_labels_may_be_words(bursts):
+    X, y = bursts
+    words = np.where(y > np.median(y), "high", "low")
+    model = AWDClassifier(
+        transformer=AdaptiveWaveletTransformer("db2", level=2, tol=1e-2),
+        features=SubbandPooling(statistics=("log_energy",)),
+        random_state=0,
+    ).fit(X, words)
+    assert list(model.classes_) == ["high", "low"]
+    assert model.score(X, words) > 0.7
+
+
+def test_report_of_a_regression(bursts):
+    X, y = bursts
+    model = regressor(features=pooling())
+    report = model.report(X, y, cv=3, wavelets=["haar", "db2"])
+    frame = report.to_frame()
+    assert list(frame.index) == [
+        "student",
+        "teacher",
+        "raw samples",
+        "db5",
+        "best fixed wavelet",
+    ]
+    scores = cross_val_score(model, X, y, cv=3)
+    assert frame.loc["student", "score"] == pytest.approx(scores.mean())
+    error = scores.std(ddof=1) / np.sqrt(3)
+    assert frame.loc["student", "standard error"] == pytest.approx(error)
+    assert frame.loc["student", "features"] <= 18
+    assert frame["us / sample"].min() > 0
+    # Fidelity: how well the student predicts its teacher, by hand.
+    fidelities = []
+    for test in np.array_split(np.arange(len(X)), 3):
+        train = np.setdiff1d(np.arange(len(X)), test)
+        fold = clone(model).fit(X[train], y[train])
+        fidelities.append(r2_score(fold.teacher_.predict(X[test]), fold.predict(X[test])))
+    assert report.fidelity == pytest.approx(np.mean(fidelities))
+    assert (report.n_taps, report.n_values) == (4, 40)
+    assert "4 taps" in repr(report)
+    assert repr(report).splitlines()[1].startswith("student")
+    assert report._repr_html_().count("<tr>") == 6
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_report_of_a_classification(digits, frozen):
+    X, y = digits
+    keep = y < 3
+    X, y = X[keep].reshape(keep.sum(), -1), y[keep]
+    teacher = None
+    if frozen:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            teacher = nn.Linear(64, 3).double()
+    model = AWDClassifier(
+        teacher,
+        transformer=AdaptiveWaveletTransformer(
+            "db2", ndim=2, signal_shape=(8, 8), tol=1e-2
+        ),
+        random_state=0,
+    )
+    report = model.report(X, y, cv=2, wavelets=["haar"])
+    assert report.metric == "accuracy"
+    assert 0 <= report.fidelity <= 1
+    assert (report.rows[1]["score"] < 0.8) == frozen  # an untrained teacher knows nothing
+
+
+def test_errors(bursts):
+    X, y = bursts
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        AWDRegressor().fit(X, None)
+    with pytest.raises(ValueError, match="contains only one class"):
+        AWDClassifier().fit(X, np.zeros(len(X), dtype=int))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        AWDRegressor().fit(X, y[1:])
+    with pytest.raises(ValueError, match="The 'features' parameter of AWDRegressor"):
+        AWDRegressor(features=3).fit(X, y)
+
+
+def test_runs_are_reproducible(bursts):
+    X, y = bursts
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, second = (regressor().fit(X, y).predict(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
