@@ -25,7 +25,7 @@ from sk_awave.attribution._paths import LOCAL_METHODS, METHODS, make_path
 from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
-from sk_awave.utils._validation import _check_tensor
+from sk_awave.utils._validation import check_tensor
 
 #: The values of a chunk by default.
 _CHUNK_SIZE = 2**18
@@ -76,10 +76,11 @@ def input_gradients(
     - "expected_gradients" [5]_: the mean of :math:`g(x' + t (x - x'))` over baselines
       :math:`x'` and uniform :math:`t`.
 
-    What is returned is the field before any multiplication by the input. ``METHODS`` says
-    which methods multiply: "input_x_gradient" and "integrated_gradients", by `X` for
-    scores of the input, and by the coefficients for scores of a transform (of its linear
-    inverse's adjoint, applied to the field).
+    What is returned is the field before any multiplication. ``METHODS`` says which
+    methods multiply: for "input_x_gradient" and "integrated_gradients" scores of the
+    input are `X` times the field. Scores of a transform's coefficients are the adjoint of
+    its linear inverse, applied to the field, times the coefficients for these two: see
+    `TransformImportance`.
 
     Parameters
     ----------
@@ -157,9 +158,9 @@ def input_gradients(
     differentiated once more for each further target). Where the points do not include the
     samples themselves, one plain evaluation a chunk tells the predicted classes.
 
-    Expected gradients are the local kind, not multiplied by the distance to the baseline,
-    which changes from draw to draw: a mean of products is not a product of means. Those
-    multiplied are complete; these are not.
+    Expected gradients are the local kind, not multiplied by the distance to the baseline:
+    that distance changes from draw to draw, and a mean of products is no product of
+    means. Unlike those of [5]_ they do not add up to a change of the output.
 
     References
     ----------
@@ -275,7 +276,7 @@ def as_samples(X, teacher, name):
     """Return samples as a tensor of float32 or float64, of the shape of `X`."""
     if isinstance(X, torch.Tensor):
         rows = X.flatten(1) if X.ndim > 2 else X
-        return _check_tensor(rows, teacher).reshape(X.shape)
+        return check_tensor(rows, teacher).reshape(X.shape)
     dtypes = [np.float64, np.float32]
     X = check_array(X, dtype=dtypes, allow_nd=True, estimator=teacher, input_name=name)
     # torch refuses negative strides, and warns of memory that it must not write to.

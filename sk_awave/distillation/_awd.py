@@ -336,6 +336,7 @@ class AWDClassifier(ClassifierMixin, _BaseAWD):
         return self.estimator_.decision_function(features)
 
     def _check_y(self, y):
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         if len(np.unique(y)) < 2:

@@ -23,7 +23,7 @@ STRATEGIES = ("library", "random", "grow", "best")
 SCREEN_ROWS, N_RANDOM = 32, 256
 
 #: How many banks the growing lattice keeps, and over how many angles it extends each.
-BEAM, GRID = 16, 16
+BEAM, GRID = 32, 24
 
 
 def find_starts(

@@ -90,7 +90,7 @@ def validate_signals(estimator, X, *, reset):
         X = X if is_tensor else np.asarray(X)
         X = X.reshape(shape[0], math.prod(shape[1:]))
     if is_tensor:
-        X = _check_tensor(X, estimator)
+        X = check_tensor(X, estimator)
         _check_feature_names(estimator, X, reset=reset)
         _check_n_features(estimator, X, reset=reset)
     else:
@@ -108,7 +108,7 @@ def validate_signals(estimator, X, *, reset):
 def validate_coefficients(estimator, X, n_coeffs):
     """Validate flat coefficients of shape (n_samples, n_coeffs)."""
     if isinstance(X, torch.Tensor):
-        X = _check_tensor(X, estimator)
+        X = check_tensor(X, estimator)
     else:
         X = check_array(
             X, dtype=[np.float64, np.float32], estimator=estimator, input_name="X"
@@ -121,7 +121,7 @@ def validate_coefficients(estimator, X, n_coeffs):
     return X
 
 
-def _check_tensor(X, estimator):
+def check_tensor(X, estimator):
     """Apply the rules of scikit-learn's ``check_array`` to a tensor."""
     name = type(estimator).__name__
     if X.layout != torch.strided:
