@@ -62,11 +62,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         of which is a wavelet, or the low-pass filter itself, which the penalties keep
         near a wavelet, as published.
 
-    per_level : bool, default=False
-        Whether each level has a filter bank of its own.
-
-    per_axis : bool, default=False
-        Whether each axis has a filter bank of its own.
+    per_level, per_axis : bool, default=False
+        Whether each level, or each axis, has a filter bank of its own.
 
     teacher : Teacher, or what Teacher takes, default=None
         A trained model to distill: a torch module, a fitted skorch net or estimator, or a
@@ -401,7 +398,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         X : array-like or tensor of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Only needed, as labels, with ``target="label"``.
+            As in `fit`.
 
         Returns
         -------
