@@ -1,5 +1,6 @@
 """Adaptive wavelet distillation: teacher, wavelet, features and a sparse linear model."""
 
+import warnings
 from abc import ABCMeta, abstractmethod
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -28,11 +30,12 @@ from sklearn.utils.validation import (
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
 from sk_awave.distillation._report import DistillationReport, make_report
+from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.utils._sklearn import _fit_context, l1_logistic_regression
 from sk_awave.utils._validation import validate_signals
 
 #: The teacher of those who have none.
-_MLP = {"hidden_layer_sizes": (32,), "solver": "lbfgs", "alpha": 0.01, "max_iter": 500}
+_MLP = {"hidden_layer_sizes": (32,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 500}
 
 
 def _estimator_has(method):
@@ -185,7 +188,10 @@ class _BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _fit_teacher(self, X, y):
         """Return the teacher as it is if it is trained already, or train a clone."""
         if self.teacher is None:
-            return clone(self._default_teacher()).fit(X.reshape(len(X), -1), y)
+            with warnings.catch_warnings():
+                # It need not converge to be distilled, and nobody chose its max_iter.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                return self._default_teacher().fit(X.reshape(len(X), -1), y)
         is_trained = isinstance(self.teacher, (Teacher, FrozenEstimator))
         if is_trained or not hasattr(self.teacher, "fit"):
             return self.teacher
@@ -198,6 +204,11 @@ class _BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _head(self):
         return self._default_head() if self.estimator is None else self.estimator
+
+    def _scaled(self, head):
+        """Put a head behind a scaler; statistics differ in unit, coefficients do not."""
+        clean = [RoundingSelector()] if self.features is None else []
+        return make_pipeline(*clean, StandardScaler(), head)
 
     @abstractmethod
     def _check_y(self, y): ...
@@ -352,7 +363,7 @@ class AWDClassifier(ClassifierMixin, _BaseAWD):
         return make_pipeline(StandardScaler(), mlp)
 
     def _default_head(self):
-        return make_pipeline(StandardScaler(), l1_logistic_regression(self.random_state))
+        return self._scaled(l1_logistic_regression(self.random_state))
 
 
 class AWDRegressor(RegressorMixin, _BaseAWD):
@@ -441,4 +452,4 @@ class AWDRegressor(RegressorMixin, _BaseAWD):
         lasso = TransformedTargetRegressor(
             Lasso(alpha=0.01), transformer=StandardScaler()
         )
-        return make_pipeline(StandardScaler(), lasso)
+        return self._scaled(lasso)

@@ -1,0 +1,47 @@
+"""Coefficients that are nothing but rounding errors."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class RoundingSelector(SelectorMixin, BaseEstimator):
+    """Drop coefficients that vanish in single precision.
+
+    A learned wavelet can make some coefficients vanish for all signals. Scaling them to
+    unit variance would make features of noise, other ones in each dtype. Only for
+    features of one unit, as coefficients are.
+
+    Attributes
+    ----------
+    support_ : ndarray of shape (n_features,)
+        Whether the standard deviation of a feature exceeds ten rounding errors, in single
+        precision, of the feature with the largest one. All features are kept if none
+        varies.
+    """
+
+    def fit(self, X, y=None):
+        """Find the features that vary.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted selector.
+        """
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        deviation = X.std(axis=0)
+        threshold = 10 * np.finfo(np.float32).eps * deviation.max()
+        self.support_ = deviation >= threshold
+        return self
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.support_
