@@ -1,232 +1,24 @@
 """Adaptive wavelet distillation: teacher, wavelet, features and a sparse linear model."""
 
-import warnings
-from abc import ABCMeta, abstractmethod
-
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    clone,
-)
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_array,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-)
+from sklearn.utils.validation import check_array, column_or_1d
 
-from sk_awave.attribution._teacher import Teacher, as_teacher
-from sk_awave.decomposition import AdaptiveWaveletTransformer
-from sk_awave.distillation._report import DistillationReport, make_report
-from sk_awave.distillation._rounding import RoundingSelector
-from sk_awave.utils._sklearn import _fit_context, l1_logistic_regression
-from sk_awave.utils._validation import validate_signals
+from sk_awave.distillation._base import BaseAWD, estimator_has
+from sk_awave.utils._sklearn import l1_logistic_regression
 
 #: The teacher of those who have none.
 _MLP = {"hidden_layer_sizes": (32,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 500}
 
 
-def _estimator_has(method):
-    """Make a check that the head has a method, for `available_if`."""
-
-    def check(self):
-        head = self.estimator_ if hasattr(self, "estimator_") else self._head()
-        getattr(head, method)
-        return True
-
-    return check
-
-
-class _BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
-    """The steps of distillation, shared by classifier and regressor."""
-
-    _parameter_constraints = {
-        "teacher": "no_validation",
-        "transformer": [BaseEstimator, None],
-        "features": [BaseEstimator, None],
-        "estimator": [BaseEstimator, None],
-        "random_state": ["random_state"],
-    }
-
-    def __init__(
-        self,
-        teacher=None,
-        *,
-        transformer=None,
-        features=None,
-        estimator=None,
-        random_state=None,
-    ):
-        self.teacher = teacher
-        self.transformer = transformer
-        self.features = features
-        self.estimator = estimator
-        self.random_state = random_state
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
-        """Train the teacher, learn the wavelet from it, and fit the linear model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
-            The signals.
-        y : array-like of shape (n_samples,)
-            The target.
-
-        Returns
-        -------
-        self : object
-            Fitted estimator.
-        """
-        if y is None:
-            name = type(self).__name__
-            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        X = validate_signals(self, X, reset=True)
-        y = self._check_y(y)
-        check_consistent_length(X, y)
-        transformer = clone(self._wavelet_transformer())
-        if isinstance(transformer, AdaptiveWaveletTransformer):
-            self.teacher_ = self._fit_teacher(X, y)
-            transformer.set_params(teacher=as_teacher(self.teacher_)).fit(X, y)
-            transformer.set_params(teacher=None)  # the student does without it
-        else:
-            transformer.fit(X, y)
-        self.transformer_ = transformer
-        self.features_ = transformer
-        if self.features is not None:
-            frozen = FrozenEstimator(transformer)
-            self.features_ = clone(self.features).set_params(transformer=frozen).fit(X, y)
-        self.estimator_ = clone(self._head()).fit(self.features_.transform(X), y)
-        return self
-
-    def predict(self, X):
-        """Predict by the linear model on the features; the teacher is not used.
-
-        Parameters
-        ----------
-        X : array-like of the fitted shape
-            The signals.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The predictions.
-        """
-        features = self._to_features(X)
-        return self.estimator_.predict(features)
-
-    @property
-    def student_(self):
-        """The concise model on its own: a pipeline of features and linear model."""
-        check_is_fitted(self)
-        return Pipeline([("features", self.features_), ("estimator", self.estimator_)])
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the features that the linear model is given.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            Names of coefficients, or of their statistics.
-        """
-        check_is_fitted(self)
-        return self.features_.get_feature_names_out(input_features)
-
-    def report(self, X, y, *, cv=5, wavelets=None, n_jobs=None) -> DistillationReport:
-        """Compare student, teacher and honest baselines by cross-validation.
-
-        In the spirit of the three desiderata of Murdoch et al. (2019): predictive
-        accuracy (of the student, the teacher, and the same linear model on raw samples,
-        db5 and the best fixed wavelet, which an inner cross-validation chooses),
-        descriptive accuracy (the student's agreement with the teacher) and relevancy (how
-        much there is to read). Everything is refitted in each fold but a frozen teacher.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, ...)
-            The signals.
-        y : array-like of shape (n_samples,)
-            The target.
-        cv : int, cross-validation generator or iterable, default=5
-            The folds, the same for all.
-        wavelets : list of str, default=None
-            The candidates for the best fixed wavelet, by default Haar and a few of the
-            Daubechies, symlet and coiflet families.
-        n_jobs : int, default=None
-            The number of folds in parallel.
-
-        Returns
-        -------
-        report : DistillationReport
-            A table, with a text and an HTML form and ``to_frame()``.
-        """
-        return make_report(self, X, y, cv=cv, wavelets=wavelets, n_jobs=n_jobs)
-
-    def _to_features(self, X):
-        check_is_fitted(self)
-        return self.features_.transform(validate_signals(self, X, reset=False))
-
-    def _fit_teacher(self, X, y):
-        """Return the teacher as it is if it is trained already, or train a clone."""
-        if self.teacher is None:
-            with warnings.catch_warnings():
-                # It need not converge to be distilled, and nobody chose its max_iter.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                return self._default_teacher().fit(X.reshape(len(X), -1), y)
-        is_trained = isinstance(self.teacher, (Teacher, FrozenEstimator))
-        if is_trained or not hasattr(self.teacher, "fit"):
-            return self.teacher
-        return clone(self.teacher).fit(X, y)
-
-    def _wavelet_transformer(self):
-        if self.transformer is not None:
-            return self.transformer
-        return AdaptiveWaveletTransformer(random_state=self.random_state)
-
-    def _head(self):
-        return self._default_head() if self.estimator is None else self.estimator
-
-    def _scaled(self, head):
-        """Put a head behind a scaler; statistics differ in unit, coefficients do not."""
-        clean = [RoundingSelector()] if self.features is None else []
-        return make_pipeline(*clean, StandardScaler(), head)
-
-    @abstractmethod
-    def _check_y(self, y): ...
-
-    @abstractmethod
-    def _default_teacher(self): ...
-
-    @abstractmethod
-    def _default_head(self): ...
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.target_tags.required = True
-        return tags
-
-
-class AWDClassifier(ClassifierMixin, _BaseAWD):
+class AWDClassifier(ClassifierMixin, BaseAWD):
     """Distil a network into a sparse linear classifier of wavelet features.
 
     A teacher is trained, a wavelet learned in which both the signals and the teacher's
@@ -305,14 +97,14 @@ class AWDClassifier(ClassifierMixin, _BaseAWD):
     True
     """
 
-    _parameter_constraints = {**_BaseAWD._parameter_constraints}
+    _parameter_constraints = {**BaseAWD._parameter_constraints}
 
     @property
     def classes_(self):
         """The class labels."""
         return self.estimator_.classes_
 
-    @available_if(_estimator_has("predict_proba"))
+    @available_if(estimator_has("predict_proba"))
     def predict_proba(self, X):
         """Predict class probabilities.
 
@@ -329,7 +121,7 @@ class AWDClassifier(ClassifierMixin, _BaseAWD):
         features = self._to_features(X)
         return self.estimator_.predict_proba(features)
 
-    @available_if(_estimator_has("decision_function"))
+    @available_if(estimator_has("decision_function"))
     def decision_function(self, X):
         """Evaluate the decision function of the head.
 
@@ -366,7 +158,7 @@ class AWDClassifier(ClassifierMixin, _BaseAWD):
         return self._scaled(l1_logistic_regression(self.random_state))
 
 
-class AWDRegressor(RegressorMixin, _BaseAWD):
+class AWDRegressor(RegressorMixin, BaseAWD):
     """Distil a network into a sparse linear regression on wavelet features.
 
     A teacher is trained, a wavelet learned in which both the signals and the teacher's
@@ -438,7 +230,7 @@ class AWDRegressor(RegressorMixin, _BaseAWD):
     (100,)
     """
 
-    _parameter_constraints = {**_BaseAWD._parameter_constraints}
+    _parameter_constraints = {**BaseAWD._parameter_constraints}
 
     def _check_y(self, y):
         y = column_or_1d(y, warn=True)
