@@ -26,6 +26,14 @@ ALLOWED = {
         "decomposition",
         "feature_extraction",
     },
+    "model_selection": {
+        "utils",
+        "engine",
+        "attribution",
+        "decomposition",
+        "feature_extraction",
+        "distillation",
+    },
 }
 
 #: Who alone may import a package.

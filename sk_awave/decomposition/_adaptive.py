@@ -10,7 +10,6 @@ from sk_awave.attribution import METHODS
 from sk_awave.decomposition._learning import _BaseAdaptiveTransformer
 from sk_awave.engine._candidates import STRATEGIES
 from sk_awave.engine._filter_bank import FilterBank
-from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import Interval, StrOptions, _fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -338,20 +337,9 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         """
         X = validate_signals(self, X, reset=True)
         resume = self.warm_start and hasattr(self, "_parameters")
-        objective = self._make_learnable_objective(X, y, input_gradients, resume)
-        starts = self._find_starts(objective, resume)
-        task = FitTask(self, X, y, self.max_iter * len(starts))
-        solutions = self._minimize(objective, starts, task)
-        self._set_solution(objective, min(solutions, key=lambda run: run.best_loss))
-        self.starts_ = [
-            {
-                "wavelet": name,
-                "loss_before": run.loss_curve[0],
-                "loss_after": run.best_loss,
-            }
-            for (name, _), run in zip(starts, solutions, strict=False)
-        ]
-        task.end()
+        gradients = self._get_input_gradients(X, y, input_gradients)
+        objective = self._make_learnable_objective(X, gradients, resume)
+        self._learn(objective, self._find_starts(objective, resume), X, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -375,7 +363,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         """
         first = not hasattr(self, "_parameters")
         X = validate_signals(self, X, reset=first)
-        objective = self._make_learnable_objective(X, y, input_gradients, not first)
+        gradients = self._get_input_gradients(X, y, input_gradients)
+        objective = self._make_learnable_objective(X, gradients, not first)
         state = getattr(self, "_optimizer_state", None)
         solution = self._minimize_minibatch(
             objective, max_iter=1, tol=0, keep_best=False, optimizer_state=state
@@ -446,5 +435,6 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         check_is_fitted(self)
         X = validate_signals(self, X, reset=False)
         bank = FilterBank(self.filter_bank_, "fixed")
-        objective = self._make_objective(bank, self.layout_, X, y, input_gradients)
+        gradients = self._get_input_gradients(X, y, input_gradients)
+        objective = self._make_objective(bank, self.layout_, X, gradients)
         return -objective.total(objective.terms())

@@ -18,13 +18,13 @@ from sk_awave.engine._minibatch import minimize_minibatch
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._plan import TransformPlan
 from sk_awave.engine._solution import OUTCOMES
-from sk_awave.utils._callbacks import CallbackSupportMixin
+from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 
 
 class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     """The steps of learning, none of which is public."""
 
-    def _make_learnable_objective(self, X, y, input_gradients, resume):
+    def _make_learnable_objective(self, X, gradients, resume=False):
         """Make the objective at the starting wavelet, or where the last fit ended."""
         wavelet = as_wavelet(self.wavelet)
         layout = self._make_layout(X.shape[1:], wavelet.dec_len)
@@ -34,16 +34,15 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             n_levels=max(1, layout.level) if self.per_level else 1,
             n_axes=self.ndim if self.per_axis else 1,
         )
-        objective = self._make_objective(bank, layout, X, y, input_gradients)
+        objective = self._make_objective(bank, layout, X, gradients)
         if resume and len(self._parameters) == objective.n_parameters:
             objective.set_parameters(self._parameters)
         return objective
 
-    def _make_objective(self, bank, layout, X, y, input_gradients):
+    def _make_objective(self, bank, layout, X, gradients):
         """Bring signals and gradients to the device, once, in the shape of the engine."""
         device = self._torch_device(X)
         shape = (len(X), -1, *layout.signal_shape)
-        gradients = self._get_input_gradients(X, y, input_gradients)
         if gradients is not None:  # (n_targets, n, ...): targets become channels
             gradients = as_tensor(gradients, device).transpose(0, 1).reshape(shape)
         weights = {
@@ -88,6 +87,22 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         return find_starts(
             objective, self.init, self.n_init, self._seed(), polish=self.max_iter > 0
         )
+
+    def _learn(self, objective, starts, X, y):
+        """Store the best solution from the starts; tell whether learning completed."""
+        task = FitTask(self, X, y, self.max_iter * len(starts))
+        solutions = self._minimize(objective, starts, task)
+        self._set_solution(objective, min(solutions, key=lambda run: run.best_loss))
+        self.starts_ = [
+            {
+                "wavelet": name,
+                "loss_before": run.loss_curve[0],
+                "loss_after": run.best_loss,
+            }
+            for (name, _), run in zip(starts, solutions, strict=False)
+        ]
+        task.end()
+        return solutions[-1].outcome != "interrupted"
 
     def _minimize(self, objective, starts, task):
         """Run the solver from each start; return the solutions of those that ran."""
@@ -153,7 +168,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             message = OUTCOMES[solution.outcome].format(
                 max_iter=self.max_iter, tol=self.tol, n_iter=self.n_iter_
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=4)
+            warnings.warn(message, ConvergenceWarning, stacklevel=5)
 
 
 def _check_input_gradients(input_gradients, X):

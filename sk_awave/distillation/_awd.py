@@ -36,8 +36,10 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 
     transformer : transformer, default=None
         The wavelet transform to learn, of which a clone is fitted; by default
-        ``AdaptiveWaveletTransformer()``. With a fixed `WaveletTransformer` no teacher is
-        trained, which makes a baseline of the same form.
+        ``AdaptiveWaveletTransformer()``. An `AdaptiveWaveletTransformerCV` chooses how
+        much the attributions count, without training the teacher again. With a fixed
+        `WaveletTransformer` no teacher is trained, which makes a baseline of the same
+        form.
 
     features : transformer, default=None
         What summarises the coefficients, such as `SubbandPooling`: an unfitted

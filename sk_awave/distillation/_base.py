@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
-from sk_awave.distillation._report import DistillationReport, make_report
+from sk_awave.distillation._report import DistillationReport, learner_of, make_report
 from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.utils._sklearn import _fit_context
 from sk_awave.utils._validation import validate_signals
@@ -86,10 +86,13 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         y = self._check_y(y)
         check_consistent_length(X, y)
         transformer = clone(self._wavelet_transformer())
-        if isinstance(transformer, AdaptiveWaveletTransformer):
+        learner = learner_of(transformer)
+        if isinstance(learner, AdaptiveWaveletTransformer):
             self.teacher_ = self._fit_teacher(X, y)
-            transformer.set_params(teacher=as_teacher(self.teacher_)).fit(X, y)
-            transformer.set_params(teacher=None)  # the student does without it
+            learner.set_params(teacher=as_teacher(self.teacher_))
+            transformer.fit(X, y)
+            for each in (learner, getattr(transformer, "transformer_", learner)):
+                each.set_params(teacher=None)  # the student does without it
         else:
             transformer.fit(X, y)
         self.transformer_ = transformer

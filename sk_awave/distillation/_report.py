@@ -169,9 +169,14 @@ class _TeacherModel:
         self.predict = lambda X: teacher_predict(model, X)
 
 
+def learner_of(transformer):
+    """Return the transformer itself, or the one that a search of strengths is over."""
+    return getattr(transformer, "transformer", transformer)
+
+
 def _contenders(model, wavelets):
     """Return the student and the baselines, which have the same head and features."""
-    transformer = model._wavelet_transformer()
+    transformer = learner_of(model._wavelet_transformer())
     shared = {
         name: getattr(transformer, name)
         for name in ("level", "mode", "ndim", "signal_shape")

@@ -38,7 +38,8 @@ def transformer(**params):
 def objective_of(fitted, parametrization, teacher):
     """The objective that `fitted` was learned with, at filters to be chosen."""
     bank = FilterBank.from_wavelet("db3", parametrization)
-    return fitted._make_objective(bank, fitted.layout_, X, None, None), bank
+    gradients = fitted._get_input_gradients(X, None, None)
+    return fitted._make_objective(bank, fitted.layout_, X, gradients), bank
 
 
 def double_backward(model, bank, mode, method, multiply):
