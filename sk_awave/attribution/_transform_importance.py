@@ -279,8 +279,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         plan = TransformPlan(self.transformer.layout_)
         rows = field.reshape(-1, *plan.layout.signal_shape)
         filters = torch.as_tensor(self.transformer.filter_bank_).to(rows)
+        adjoint = plan.synthesis_adjoint(filters)
         chunks = [
-            plan.synthesis_adjoint(rows[start : start + plan.rows_per_chunk], filters)
+            adjoint.apply(rows[start : start + plan.rows_per_chunk])
             for start in plan.chunks(len(rows))
         ]
         return torch.cat(chunks).reshape(len(field), -1)

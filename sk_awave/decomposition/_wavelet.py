@@ -71,14 +71,10 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_coefficients(self, X, self.layout_.n_coeffs)
+        rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
         plan = TransformPlan(self.layout_)
-        filters = torch.from_numpy(self.filter_bank_)
-        signals = self._map_rows(
-            X.reshape(-1, self.layout_.n_coeffs_per_channel),
-            plan.size,
-            plan,
-            lambda flat: plan.synthesis(flat, filters.to(flat)).flatten(1),
-        )
+        synthesis = plan.synthesis_adjoint(self._filters_like(rows)).adjoint
+        signals = self._map_rows(rows, self.layout_.signal_shape, plan, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
 
     def get_feature_names_out(self, input_features=None):
@@ -101,16 +97,19 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     def _to_coefficients(self, X, adjoint=False):
         """Apply analysis, or the adjoint of synthesis, to valid signals."""
+        rows = X.reshape(-1, *self.layout_.signal_shape)
         plan = TransformPlan(self.layout_)
-        filters = torch.from_numpy(self.filter_bank_)
-        transform = plan.synthesis_adjoint if adjoint else plan.analysis
-        flat = self._map_rows(
-            X.reshape(-1, *self.layout_.signal_shape),
-            self.layout_.n_coeffs_per_channel,
-            plan,
-            lambda rows: transform(rows, filters.to(rows)),
-        )
+        kind = plan.synthesis_adjoint if adjoint else plan.analysis
+        transform = kind(self._filters_like(rows)).apply
+        shape = (self.layout_.n_coeffs_per_channel,)
+        flat = self._map_rows(rows, shape, plan, transform)
         return flat.reshape(len(X), self.layout_.n_coeffs)
+
+    def _filters_like(self, rows):
+        """Return the filters with the dtype of the rows, where they are transformed."""
+        is_tensor = isinstance(rows, torch.Tensor)
+        dtype = rows.dtype if is_tensor else torch.from_numpy(rows[:0].copy()).dtype
+        return torch.from_numpy(self.filter_bank_).to(self._torch_device(rows), dtype)
 
     def _make_layout(self, sample_shape, filter_length):
         n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)
@@ -129,18 +128,21 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
                 f"torch device that exists here. Got {self.device!r} instead."
             ) from error
 
-    @torch.no_grad()
-    def _map_rows(self, rows, width, plan, function):
-        """Map rows to rows of `width` in chunks, each written once to its place."""
+    def _map_rows(self, rows, shape, plan, function):
+        """Map rows to rows of `shape` in chunks, each written once to its place."""
         is_tensor = isinstance(rows, torch.Tensor)
-        shape = (len(rows), width)
+        shape = (len(rows), *shape)
         out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
         target = out if is_tensor else torch.from_numpy(out)
         device = self._torch_device(rows)
         size = self.batch_size or plan.rows_per_chunk
         for start in range(0, len(rows), size):
             chunk = as_tensor(rows[start : start + size], device)
-            target[start : start + size] = function(chunk)
+            place = target[start : start + size]
+            if device == target.device:
+                function(chunk, out=place)
+            else:
+                place.copy_(function(chunk))
         return out
 
     def __sklearn_tags__(self):

@@ -100,7 +100,7 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
 
     def function(angles: Tensor) -> Tensor:
         filters = orthogonal_filters(angles_to_lowpass(angles))
-        return torch.vmap(few.loss)(filters.unsqueeze(1).unsqueeze(1))
+        return few.losses(filters.unsqueeze(1).unsqueeze(1))
 
     return function
 

@@ -1,6 +1,21 @@
-"""The objective of adaptive wavelets: value, gradient, and every term by name."""
+"""The objective of adaptive wavelets: value, gradient, and every term by name.
 
-from collections.abc import Iterator, Mapping
+Note [gradient in closed form]
+    Every term of the data is a sum over samples of a simple function of coefficients
+    ``X W``, of scores ``G V`` (with ``V`` the adjoint of synthesis) or of both, with
+    matrices ``W`` and ``V`` that depend on the filters alone. So the gradient of the L1
+    norm with respect to ``W`` is ``X^T sign(X W)``, a second product of the same cost; it
+    is summed over chunks of samples, and goes from the small matrices to the filters
+    once. Where ``W`` is a single matrix, the reconstruction error is ``tr(E^T M E)``,
+    with ``E = W V^T - I`` and the second moments ``M = X^T X / n``, computed once for all
+    filters. No convolution is differentiated, and no step of learning evaluates a
+    teacher. `Objective.loss` is the same by automatic differentiation of the reference
+    transform.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
@@ -8,7 +23,9 @@ from torch import Tensor
 
 from sk_awave.engine._conditions import FILTER_TERMS, filter_terms
 from sk_awave.engine._filter_bank import FilterBank
+from sk_awave.engine._multilevel import wavedec, waverec, waverec_adjoint
 from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._routes import LinearMap
 
 #: Every term, in the order of reports.
 TERMS = ("reconstruction", "sparsity", "attribution", *FILTER_TERMS)
@@ -84,7 +101,7 @@ class Objective:
             self.bank.original.copy_(flat.reshape(self.bank.original.shape))
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Evaluate the weighted sum and its gradient.
+        """Evaluate the weighted sum and its gradient; see Note [gradient in closed form].
 
         Rows are taken in chunks, so that memory does not grow with their number.
 
@@ -98,77 +115,64 @@ class Objective:
         gradient : ndarray of shape (n_parameters,)
         """
         self.set_parameters(theta)
-        filters = self.bank()
-        leaf = filters.detach().requires_grad_()
-        value = self._backward(self._filter_terms(leaf, training=True))
-        for x, gradients, share in self._chunks():
-            terms = self._data_terms(x, gradients, leaf, training=True)
-            value += self._backward(terms, share)
-        if leaf.grad is None:
-            return value, np.zeros(self.n_parameters)
-        (gradient,) = torch.autograd.grad(filters, self.bank.original, leaf.grad)
-        return value, gradient.cpu().numpy().ravel()
+        value, gradient = self._value_and_gradient(self.x, self.input_gradients)
+        result = torch.cat([value.reshape(1), gradient.flatten()]).cpu().numpy()
+        return float(result[0]), result[1:]
 
     @torch.no_grad()
     def value(self) -> float:
         """Evaluate the weighted sum at the parameters as they are."""
-        filters = self.bank()
-        value = float(self._weighted_sum(self._filter_terms(filters, training=True)))
-        for x, gradients, share in self._chunks():
-            terms = self._data_terms(x, gradients, filters, training=True)
-            value += share * float(self._weighted_sum(terms))
-        return value
-
-    def batch_loss(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
-        """Return the weighted sum over a batch of signals, with its graph."""
-        return self._loss(x, input_gradients, self.bank())
-
-    def loss(self, filters: Tensor) -> Tensor:
-        """Return the weighted sum at other filters, with its graph, not in chunks."""
-        return self._loss(self.x, self.input_gradients, filters)
-
-    def _loss(self, x: Tensor, input_gradients: Tensor | None, filters: Tensor) -> Tensor:
-        terms = self._data_terms(x, input_gradients, filters, training=True)
-        terms |= self._filter_terms(filters, training=True)
-        # A sum of no terms still needs a graph for the optimiser's backward.
-        return self._weighted_sum(terms) + 0.0 * filters.sum()
+        return self.total(self._terms(training=True))
 
     @torch.no_grad()
     def terms(self) -> dict[str, float]:
         """Evaluate every term, unweighted."""
-        filters = self.bank()
-        totals = dict.fromkeys(TERMS, 0.0)
-        for x, gradients, share in self._chunks():
-            for name, term in self._data_terms(x, gradients, filters).items():
-                totals[name] += share * term.item()
-        for name, term in self._filter_terms(filters).items():
-            totals[name] = term.item()
-        return totals
+        terms = dict.fromkeys(TERMS, 0.0) | self._terms(training=False)
+        return {name: float(term) for name, term in terms.items()}
 
     def total(self, terms: Mapping[str, float]) -> float:
         """Return the weighted sum of `terms`."""
         return float(self._weighted_sum(terms))
 
+    def batch_loss(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
+        """Return the weighted sum over a batch of signals, to call ``backward`` of."""
+        value, gradient = self._value_and_gradient(x, input_gradients)
+        original = self.bank.original
+        return value + ((original - original.detach()) * gradient).sum()
+
+    def loss(self, filters: Tensor) -> Tensor:
+        """Return the weighted sum at other filters, with its graph: the reference.
+
+        The definitions in the class, by convolutions, of all signals at once.
+        """
+        layout, n = self.plan.layout, len(self.x)
+        rows, typed = self.x.flatten(0, 1), filters.to(self.x.dtype)
+        bands = wavedec(rows, typed, layout.mode, layout.level)
+        scores = None
+        if self.input_gradients is not None:
+            fields = self.input_gradients.flatten(0, 1)
+            scores = waverec_adjoint(fields, typed, layout.mode, layout.level)
+            scores = layout.pack(scores)
+        terms = self._l1_terms(layout.pack(bands), scores, n)
+        if self._is_needed("reconstruction", training=True):
+            again = waverec(bands, typed, layout.mode, layout.signal_shape)
+            terms["reconstruction"] = (again - rows).square().sum() / n
+        return self._weighted_sum(terms | self._filter_terms(filters, training=True))
+
+    def losses(self, filters: Tensor) -> Tensor:
+        """Return `loss` at many orthonormal filters (n_filters, 1, 1, 4, K)."""
+        typed = filters.to(self.x.dtype)
+        matrix = self.plan.analysis(typed).dense()
+        if matrix is None:
+            return torch.vmap(self.loss)(filters)
+        coeffs, scores = self.x.flatten(0, 1).flatten(1) @ matrix, None
+        if self.input_gradients is not None:
+            fields = self.input_gradients.flatten(0, 1).flatten(1)
+            scores = fields @ self.plan.synthesis_adjoint(typed).dense()
+        return self._weighted_sum(self._l1_terms(coeffs, scores, len(self.x)))
+
     def _weighted_sum(self, terms: Mapping):
         return sum(self.weights[name] * term for name, term in terms.items())
-
-    def _backward(self, terms: dict[str, Tensor], share: float = 1.0) -> float:
-        """Accumulate the gradient of `share` times the weighted sum; return its value."""
-        if not terms:
-            return 0.0
-        loss = share * self._weighted_sum(terms)
-        loss.backward()
-        return loss.item()
-
-    def _chunks(self) -> Iterator[tuple[Tensor, Tensor | None, float]]:
-        """Yield chunks of signals and input gradients, and their share of the rows."""
-        n = len(self.x)
-        size = max(1, self.plan.rows_per_chunk // self.x.shape[1])
-        gradients = self.input_gradients
-        for start in range(0, n, size):
-            rows = slice(start, min(start + size, n))
-            chunk = None if gradients is None else gradients[rows]
-            yield self.x[rows], chunk, (rows.stop - start) / n
 
     def _is_needed(self, term: str, training: bool) -> bool:
         """Tell whether a term can differ from zero where it is to be minimised.
@@ -183,42 +187,172 @@ class Objective:
             exact and self.bank.parametrization.is_exact
         )
 
+    def _terms(self, training: bool) -> dict[str, Tensor]:
+        """Evaluate the terms at the parameters as they are, without gradient."""
+        filters = self.bank()
+        maps = self._maps(filters, self.x)
+        terms = self._data_terms(*maps, self.x, self.input_gradients, training)
+        return terms | self._filter_terms(filters, training)
+
+    def _value_and_gradient(
+        self, x: Tensor, input_gradients: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum over signals, and its gradient."""
+        filters, original = self.bank(), self.bank.original
+        maps = self._maps(filters, x)
+        terms = self._data_terms(*maps, x, input_gradients, True, with_gradient=True)
+        value = self._weighted_sum(terms)
+        outputs, gradients = [], []
+        for linear_map in maps:
+            if linear_map.gradients is not None:
+                outputs += chain.from_iterable(linear_map.matrices)
+                gradients += chain.from_iterable(linear_map.gradients)
+        if penalties := self._filter_terms(filters, training=True):
+            outputs.append(self._weighted_sum(penalties))
+            gradients.append(torch.ones_like(outputs[-1]))
+            value = value + outputs[-1].detach()
+        if not outputs or not original.numel():
+            return original.new_tensor(float(value)), torch.zeros_like(original)
+        (gradient,) = torch.autograd.grad(outputs, original, gradients)
+        return value, gradient
+
+    def _maps(self, filters: Tensor, x: Tensor) -> tuple[LinearMap, LinearMap]:
+        typed = filters.to(x.dtype)
+        return self.plan.analysis(typed), self.plan.synthesis_adjoint(typed)
+
     def _data_terms(
         self,
+        analysis: LinearMap,
+        adjoint: LinearMap,
         x: Tensor,
         input_gradients: Tensor | None,
-        filters: Tensor,
-        training: bool = False,
+        training: bool,
+        with_gradient: bool = False,
     ) -> dict[str, Tensor]:
-        """Evaluate the terms that average over signals (n, n_channels, *signal_shape)."""
-        n, rows, filters = len(x), x.flatten(0, 1), filters.to(x.dtype)
-        l1_scale = 1 / (n * (self.plan.layout.level + 1))
-        terms = {}
-        reconstructs = self._is_needed("reconstruction", training)
-        attributes = input_gradients is not None and self._is_needed(
-            "attribution", training
-        )
-        sparse = self._is_needed("sparsity", training)
-        if sparse or reconstructs or (attributes and self.multiply):
-            coeffs = self.plan.analysis(rows, filters)
-        if sparse:
-            terms["sparsity"] = self._l1_norm(coeffs, "sparsity") * l1_scale
-        if reconstructs:
-            error = self.plan.synthesis(coeffs, filters) - rows
+        """Evaluate the averages over signals (n, n_channels, *signal_shape), in chunks.
+
+        With a gradient, that of their weighted sum is collected by the two maps.
+        """
+        data_terms = ("sparsity", "attribution", "reconstruction")
+        needed = {name for name in data_terms if self._is_needed(name, training)}
+        if input_gradients is None:
+            needed.discard("attribution")
+        totals = {
+            name: self.bank.original.new_zeros(())
+            for name in data_terms
+            if name in needed
+        }
+        # The moments are those of all signals.
+        if "reconstruction" in needed and x is self.x and analysis.dense() is not None:
+            needed.discard("reconstruction")
+            totals["reconstruction"] = self._dense_reconstruction(
+                analysis, adjoint, with_gradient
+            )
+        if not needed:
+            return totals
+        size = max(1, self.plan.rows_per_chunk // x.shape[1])
+        for start in range(0, len(x), size):
+            rows = x[start : start + size].flatten(0, 1)
+            fields = None
+            if "attribution" in needed:
+                fields = input_gradients[start : start + size].flatten(0, 1)
+            terms = self._chunk_terms(
+                analysis, adjoint, rows, fields, needed, len(x), with_gradient
+            )
+            for name, term in terms.items():
+                totals[name] += term
+        return totals
+
+    def _chunk_terms(self, analysis, adjoint, rows, fields, needed, n, with_gradient):
+        """Evaluate the terms of a chunk of the `n` signals."""
+        terms, coeffs, d_coeffs = {}, None, 0.0
+        inputs: list[Tensor] = []
+        if self.multiply or needed != {"attribution"}:
+            coeffs = analysis.apply(rows, inputs=inputs)
+        if "sparsity" in needed:
+            terms["sparsity"] = self._l1_norm(coeffs, "sparsity", n)
+            if with_gradient:
+                d_coeffs = self._l1_slope(coeffs, "sparsity", n)
+        if fields is not None:
+            field_inputs: list[Tensor] = []
+            scores = adjoint.apply(fields, inputs=field_inputs)
+            if self.multiply:
+                scores, factor = self._by_target(scores, coeffs)
+                product = scores * factor
+            else:
+                product = scores
+            terms["attribution"] = self._l1_norm(product, "attribution", n)
+            if with_gradient:
+                slope = self._l1_slope(product, "attribution", n)
+                if self.multiply:
+                    d_coeffs = d_coeffs + (slope * scores).sum(1).flatten(0, 1)
+                    slope = (slope * factor).flatten(0, 2)
+                adjoint.accumulate(slope, field_inputs)
+        if "reconstruction" in needed:
+            error = adjoint.adjoint(coeffs) - rows
             terms["reconstruction"] = error.square().sum() / n
-        if attributes:
-            scores = self.plan.synthesis_adjoint(input_gradients.flatten(0, 1), filters)
-            if self.multiply:  # every target by the same coefficients
-                by_target = scores.reshape(n, -1, x.shape[1], scores.shape[1])
-                scores = by_target * coeffs.reshape(n, 1, *by_target.shape[2:])
-            terms["attribution"] = self._l1_norm(scores, "attribution") * l1_scale
+            if with_gradient:
+                error_inputs: list[Tensor] = []
+                error *= 2 * self.weights["reconstruction"] / n
+                d_coeffs = d_coeffs + adjoint.apply(error, inputs=error_inputs)
+                adjoint.accumulate(coeffs, error_inputs)
+        if torch.is_tensor(d_coeffs):
+            analysis.accumulate(d_coeffs, inputs)
         return terms
 
-    def _l1_norm(self, coeffs: Tensor, term: str) -> Tensor:
+    @cached_property
+    def _moments(self) -> Tensor:
+        """The second moments of the samples, summed over channels and divided by n."""
+        rows = self.x.flatten(0, 1).flatten(1)
+        return rows.T @ rows / len(self.x)
+
+    def _dense_reconstruction(self, analysis, adjoint, with_gradient):
+        """Evaluate the error from the second moments; return its sum of squares."""
+        matrix, back = analysis.dense().detach(), adjoint.dense().detach()
+        error = matrix @ back.T
+        error.diagonal().sub_(1)
+        d_error = self._moments @ error
+        if with_gradient:
+            scaled = 2 * self.weights["reconstruction"] * d_error
+            analysis.accumulate_dense(scaled @ back)
+            adjoint.accumulate_dense(scaled.T @ matrix)
+        return (error * d_error).sum()
+
+    def _l1_terms(self, coeffs: Tensor, scores: Tensor | None, n: int):
+        """Return the terms of coefficients (..., rows, n_coeffs) and scores."""
+        terms = {}
+        if self._is_needed("sparsity", training=True):
+            terms["sparsity"] = self._l1_norm(coeffs, "sparsity", n)
+        if scores is not None and self._is_needed("attribution", training=True):
+            if self.multiply:
+                scores, factor = self._by_target(scores, coeffs)
+                scores = (scores * factor).flatten(-4, -2)
+            terms["attribution"] = self._l1_norm(scores, "attribution", n)
+        return terms
+
+    def _by_target(self, scores: Tensor, coeffs: Tensor) -> tuple[Tensor, Tensor]:
+        """View rows of both as (..., n, n_targets or 1, n_channels, n_coeffs)."""
+        n_channels = self.x.shape[1]
+        n_targets = self.input_gradients.shape[1] // n_channels
+        return (
+            scores.unflatten(-2, (-1, n_targets, n_channels)),
+            coeffs.unflatten(-2, (-1, 1, n_channels)),
+        )
+
+    def _l1_norm(self, values: Tensor, term: str, n: int) -> Tensor:
+        """Return the mean over `n` samples and bands of the (smoothed) L1 norm."""
         eps = self.smoothing * self._scales[term]
+        values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
+        dims = (-2, -1) if values.ndim < 4 else None
+        return values.sum(dims) / (n * (self.plan.layout.level + 1))
+
+    def _l1_slope(self, values: Tensor, term: str, n: int) -> Tensor:
+        """Return the derivative of the weighted `_l1_norm`."""
+        eps = self.smoothing * self._scales[term]
+        weight = self.weights[term] / (n * (self.plan.layout.level + 1))
         if eps == 0:
-            return coeffs.abs().sum()
-        return ((coeffs.square() + eps**2).sqrt() - eps).sum()
+            return values.sign().mul_(weight)
+        return values / (values.square() + eps**2).sqrt() * weight
 
     def _filter_terms(self, filters: Tensor, training: bool = False) -> dict[str, Tensor]:
         """Evaluate the filter penalties, summed over levels and axes with filters."""

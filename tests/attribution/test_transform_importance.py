@@ -36,7 +36,7 @@ from teachers import LENGTH, make_model, make_module, rows, smooth_function
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import METHODS, Teacher, TransformImportance, input_gradients
-from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._multilevel import waverec
 
 EXACT = 1e-10  # float64 rounding; products with inverses found by differences
 
@@ -51,12 +51,12 @@ def autograd_scores(f, inverse, X, C):
 
 
 def wavelet_inverse(wavelet, n_samples):
-    plan = TransformPlan(wavelet.layout_)
-    filters = torch.from_numpy(wavelet.filter_bank_)
-    size = wavelet.layout_.n_coeffs_per_channel
+    layout, filters = wavelet.layout_, torch.from_numpy(wavelet.filter_bank_)
 
     def inverse(C):
-        return plan.synthesis(C.reshape(-1, size), filters).reshape(n_samples, -1)
+        bands = layout.unpack(C.reshape(-1, layout.n_coeffs_per_channel))
+        x = waverec(bands, filters, layout.mode, layout.signal_shape)
+        return x.reshape(n_samples, -1)
 
     return inverse
 

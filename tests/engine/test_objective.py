@@ -4,11 +4,11 @@ import pywt
 import torch
 from torch import nn
 
-from sk_awave.engine import _plan
+from sk_awave.engine import FilterBank, _plan
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._conditions import FILTER_TERMS, filter_terms
 from sk_awave.engine._multilevel import wavedec, waverec
-from sk_awave.engine._objective import TERMS
+from sk_awave.engine._objective import TERMS, Objective
 
 #: Float64 sums of the same numbers in another order.
 ROUNDING = 1e-10
@@ -184,12 +184,67 @@ def test_chunks_do_not_change_the_result(make_objective, monkeypatch, signal_sha
     terms = objective.terms()
     # Seven samples of two channels, and so a last chunk that is shorter.
     monkeypatch.setattr(_plan, "CHUNK_SIZE", 15 * signal_shape[0])
-    assert [len(x) for x, _, _ in objective._chunks()] == [7, 7, 7, 7, 7, 5]
+    sizes = []
+    chunk_terms = Objective._chunk_terms
+
+    def record(self, analysis, adjoint, rows, *args):
+        sizes.append(len(rows))
+        return chunk_terms(self, analysis, adjoint, rows, *args)
+
+    monkeypatch.setattr(Objective, "_chunk_terms", record)
     chunked_value, chunked_gradient = objective.value_and_gradient(theta)
+    assert sizes == [14, 14, 14, 14, 14, 10]
     assert chunked_value == pytest.approx(value, rel=ROUNDING)
     np.testing.assert_allclose(chunked_gradient, gradient, rtol=ROUNDING)
     assert objective.value() == pytest.approx(value, rel=ROUNDING)
     assert objective.terms() == pytest.approx(terms, rel=ROUNDING)
+
+
+SHAPES = {
+    "dense": {"signal_shape": (32,)},
+    "dense image": {"signal_shape": (7, 9)},
+    "blocks": {"signal_shape": (301,), "level": 3},
+    "image": {"signal_shape": (12, 150), "n_samples": 5, "n_channels": 2},
+    "volume": {"signal_shape": (6, 7, 5), "n_samples": 5},
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("multiply", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("shared", [True, False])
+def test_gradient_is_that_of_the_reference(
+    make_objective, shape, mode, multiply, smoothing, shared
+):
+    kwargs = SHAPES[shape]
+    if not shared:
+        ndim, level = len(kwargs["signal_shape"]), kwargs.get("level", 2)
+        kwargs = kwargs | {"n_levels": level, "n_axes": ndim}
+    objective = make_objective("db3", "free", noise=0.05, mode=mode, **kwargs)
+    objective.multiply, objective.smoothing = multiply, smoothing
+    fields = objective.input_gradients
+    # A second target: its channels follow those of the first.
+    objective.input_gradients = torch.cat([fields, fields.flip(-1)], 1)
+    theta = objective.get_parameters()
+    value, gradient = objective.value_and_gradient(theta)
+    loss = objective.loss(objective.bank())
+    (expected,) = torch.autograd.grad(loss, objective.bank.original)
+    assert value == pytest.approx(loss.item(), rel=ROUNDING)
+    scale = expected.abs().max().item()
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("multiply", [False, True])
+def test_many_filters_at_once(make_objective, shape, multiply):
+    objective = make_objective("db3", **SHAPES[shape])
+    objective.multiply = multiply
+    names = ("db3", "sym3", "coif1")
+    filters = torch.stack([FilterBank.from_wavelet(name)() for name in names])
+    losses = objective.losses(filters)
+    for loss, one in zip(losses, filters, strict=True):
+        assert loss.item() == pytest.approx(objective.loss(one).item(), rel=ROUNDING)
 
 
 @pytest.mark.parametrize("mode", MODES)

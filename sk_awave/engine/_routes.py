@@ -1,0 +1,281 @@
+"""The multilevel transform as a chain of products with small matrices."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sk_awave.engine._axis_maps import DENSE_SIZE, BlockedMap, DenseMap, make_map
+from sk_awave.engine._boundary import adjoint_mode
+from sk_awave.engine._layout import CoeffLayout
+
+
+class _Step(NamedTuple):
+    """Some levels: a map for each axis, or a single one for flat signals."""
+
+    maps: list[DenseMap | BlockedMap]
+    first_map: int  # where its matrices are in the list of all
+    first_level: int
+    approximation_shape: tuple[int, ...]
+    n_details: int
+
+
+class Route:
+    """Analysis, or the adjoint of synthesis, and the adjoint of either.
+
+    A signal of up to `DENSE_SIZE` samples is multiplied with one matrix. Of longer ones,
+    a map along each axis takes a level, or in one dimension two or all that are left; see
+    Note [matrices of the transform] in ``_axis_maps.py``.
+
+    Parameters
+    ----------
+    layout : CoeffLayout
+        Lengths, levels and mode; its channels are rows here.
+    adjoint : bool, default=False
+        Whether this is the adjoint of synthesis.
+    """
+
+    def __init__(self, layout: CoeffLayout, adjoint: bool = False):
+        self.layout, self._adjoint = layout, adjoint
+        mode = adjoint_mode(layout.mode) if adjoint else layout.mode
+        shape, filter_length = layout.signal_shape, layout.filter_length
+        #: Whether samples are rows to the maps, or keep their axes.
+        self.is_flat = len(shape) == 1 or math.prod(shape) <= DENSE_SIZE
+        self._steps = []
+        level = 0
+        while level < layout.level:
+            shape, left = layout.shapes[level], layout.level - level
+            if self.is_flat:
+                maps = [make_map(shape, filter_length, left, mode)]
+            else:
+                maps = [make_map((n,), filter_length, 1, mode) for n in shape]
+            coarse = layout.shapes[level + maps[0].level]
+            finer = layout.shapes[level + 1 : level + maps[0].level + 1]
+            n_details = (2 ** len(shape) - 1) * sum(map(math.prod, finer))
+            first_map = len(self._steps) * len(maps)
+            self._steps.append(_Step(maps, first_map, level, coarse, n_details))
+            level += maps[0].level
+
+    def matrices(self, filters: Tensor) -> list[tuple[Tensor, ...]]:
+        """Return the matrices of all maps, differentiable in the filters.
+
+        Parameters
+        ----------
+        filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
+            As ``wavedec`` takes them, or many of them.
+
+        Returns
+        -------
+        list of tuple of tensors
+            What the other methods take.
+        """
+        ndim = len(self.layout.signal_shape)
+        pairs = filters[..., 2:4, :].flip(-1) if self._adjoint else filters[..., :2, :]
+        batch = pairs.shape[:-4]
+        pairs = pairs.expand(*batch, self.layout.level, ndim, *pairs.shape[-2:])
+        matrices = []
+        for step in self._steps:
+            for axis, axis_map in enumerate(step.maps):
+                axes = slice(None) if self.is_flat else slice(axis, axis + 1)
+                levels = slice(step.first_level, step.first_level + axis_map.level)
+                matrices.append(axis_map.matrices(pairs[..., levels, axes, :, :]))
+        return matrices
+
+    def apply(
+        self,
+        x: Tensor,
+        matrices: list[tuple[Tensor, ...]],
+        out: Tensor | None = None,
+        inputs: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Transform signals of shape (n, *signal_shape) to (n, n_coeffs).
+
+        Parameters
+        ----------
+        x : tensor of shape (n, *signal_shape)
+            The signals.
+        matrices : list of tuple of tensors
+            Of `matrices`.
+        out : tensor of shape (n, n_coeffs), default=None
+            Where to write.
+        inputs : list, default=None
+            Where to append the input of each map, which `gradients` takes.
+        """
+        if out is None:
+            out = x.new_empty(len(x), self.layout.n_coeffs_per_channel)
+        transform = self._apply_flat if self.is_flat else self._apply_axes
+        stop = out.shape[1]
+        for step in self._steps:
+            start = stop - step.n_details - math.prod(step.approximation_shape)
+            x = transform(step, x, matrices, out[:, start:stop], inputs)
+            stop -= step.n_details
+        if not (self.is_flat and self._steps):
+            out[:, :stop] = x.flatten(1)
+        return out
+
+    def _apply_flat(self, step, x, matrices, out, inputs):
+        """Take a step of one map, with the details where they belong; return the rest."""
+        (axis_map,) = step.maps
+        # Later signals are what the step before wrote, and this one writes over.
+        x = x.clone() if step.first_level else x.flatten(1)
+        axis_map.apply(x, matrices[step.first_map], out)
+        if inputs is not None:
+            inputs.append(x)
+        return out[:, : math.prod(step.approximation_shape)]
+
+    def _apply_axes(self, step, x, matrices, out, inputs):
+        """Take a step along each axis, the last one first; return the approximation."""
+        n, shape = len(x), list(x.shape[1:])
+        for axis in reversed(range(len(shape))):
+            x = _expose(x, n, shape, axis)
+            if inputs is not None:
+                inputs.append(x)
+            shape[axis] = 2 * step.approximation_shape[axis]
+            y = x.new_empty(len(x), shape[axis], *x.shape[2:])
+            step.maps[axis].apply(x, matrices[step.first_map + axis], y)
+            x = y
+        approximation, *details = _bands(x.reshape(n, *shape))
+        places = out[:, details[0][0].numel() :].unflatten(1, (len(details), -1))
+        for k, detail in enumerate(details):
+            places[:, k].unflatten(1, detail.shape[1:]).copy_(detail)
+        return approximation
+
+    def adjoint(
+        self,
+        flat: Tensor,
+        matrices: list[tuple[Tensor, ...]],
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Apply the adjoint: coefficients (n, n_coeffs) to (n, *signal_shape)."""
+        x = self._descend(flat, matrices)
+        return x if out is None else out.copy_(x)
+
+    def gradients(
+        self, flat: Tensor, matrices: list[tuple[Tensor, ...]], inputs: list[Tensor]
+    ) -> list[tuple[Tensor, ...]]:
+        """Return the gradients of ``<flat, apply(x)>`` with respect to the matrices.
+
+        Parameters
+        ----------
+        flat : tensor of shape (n, n_coeffs)
+        matrices : list of tuple of tensors
+            Of `matrices`.
+        inputs : list of tensors
+            Which `apply` has filled, and which this empties.
+        """
+        gradients: list[tuple[Tensor, ...]] = [()] * len(matrices)
+        self._descend(flat, matrices, inputs, gradients)
+        return gradients
+
+    def _descend(self, flat, matrices, inputs=None, gradients=None):
+        """Go from the coefficients back to the signals, step by step."""
+        n, shapes = len(flat), self.layout.shapes
+        stop = math.prod(shapes[-1])
+        x = flat[:, :stop]
+        for step in reversed(self._steps):
+            start, stop = stop, stop + step.n_details
+            y, shape = self._join(step, x, flat, start, stop)
+            for axis, axis_map in enumerate(step.maps):
+                index = step.first_map + axis
+                y = y if self.is_flat else _expose(y, n, shape, axis)
+                if gradients is not None:
+                    gradients[index] = axis_map.gradients(inputs.pop(), y)
+                    if not inputs:  # nobody asks for the gradient of the signals
+                        return None
+                y = axis_map.adjoint(y, matrices[index])
+                shape[axis] = shapes[step.first_level][axis]
+            x = y
+        return x.reshape(n, *shapes[0])
+
+    def _join(self, step, x, flat, start, stop):
+        """Return approximation and details as a step makes them, and the shape.
+
+        The approximation `x` is that of the level, and the details are a part of `flat`.
+        """
+        if self.is_flat:
+            first = step is self._steps[-1]
+            y = flat[:, :stop] if first else torch.cat([x, flat[:, start:stop]], 1)
+            return y, list(self.layout.signal_shape)
+        shape = [2 * length for length in step.approximation_shape]
+        y = flat.new_empty(len(flat), *shape)
+        approximation, *details = _bands(y)
+        approximation.copy_(x.reshape(approximation.shape))
+        places = flat[:, start:stop].unflatten(1, (len(details), -1))
+        for k, detail in enumerate(details):
+            detail.copy_(places[:, k].unflatten(1, detail.shape[1:]))
+        return y, shape
+
+
+class LinearMap:
+    """A route at given filters; it collects the gradient of what is made by it.
+
+    Parameters
+    ----------
+    route : Route
+    filters : tensor of shape (level or 1, ndim or 1, 4, K)
+        With the dtype of the signals, on their device.
+
+    Attributes
+    ----------
+    matrices : list of tuple of tensors
+        Those of the maps, with their graph to the filters.
+    gradients : list of tuple of tensors or None
+        Theirs, summed over the calls of `accumulate`.
+    """
+
+    def __init__(self, route: Route, filters: Tensor):
+        self.route = route
+        self.matrices = route.matrices(filters)
+        self.gradients: list[tuple[Tensor, ...]] | None = None
+        self._values = [tuple(m.detach() for m in group) for group in self.matrices]
+
+    @torch.no_grad()
+    def apply(
+        self, x: Tensor, out: Tensor | None = None, inputs: list[Tensor] | None = None
+    ) -> Tensor:
+        """Transform signals (n, *signal_shape) to (n, n_coeffs); see `Route.apply`."""
+        return self.route.apply(x, self._values, out, inputs)
+
+    @torch.no_grad()
+    def adjoint(self, flat: Tensor, out: Tensor | None = None) -> Tensor:
+        """Apply the adjoint: (n, n_coeffs) to (n, *signal_shape)."""
+        return self.route.adjoint(flat, self._values, out)
+
+    def dense(self) -> Tensor | None:
+        """Return the matrix of the whole transform, if it is a single one."""
+        single = len(self.matrices) == 1 and len(self.matrices[0]) == 1
+        return self.matrices[0][0] if single and self.route.is_flat else None
+
+    @torch.no_grad()
+    def accumulate(self, flat: Tensor, inputs: list[Tensor]) -> None:
+        """Add the gradient of ``<flat, apply(x)>``; `inputs` are those of `apply`."""
+        self._add(self.route.gradients(flat, self._values, inputs))
+
+    def accumulate_dense(self, gradient: Tensor) -> None:
+        """Add the gradient with respect to the matrix of `dense`."""
+        self._add([(gradient,)])
+
+    def _add(self, gradients: list[tuple[Tensor, ...]]) -> None:
+        if self.gradients is None:
+            self.gradients = gradients
+            return
+        for totals, group in zip(self.gradients, gradients, strict=True):
+            for total, gradient in zip(totals, group, strict=True):
+                total += gradient
+
+
+def _expose(x: Tensor, n: int, shape: list[int], axis: int) -> Tensor:
+    """Reshape so that `axis` is the last one of two, or the middle one of three."""
+    inner = shape[axis + 1 :]
+    return x.reshape(
+        n * math.prod(shape[:axis]), shape[axis], *[math.prod(inner)][: len(inner)]
+    )
+
+
+def _bands(x: Tensor) -> list[Tensor]:
+    """Return views of the bands of one level, the halves of every axis: 'aa' first."""
+    halves = [x]
+    for axis in range(1, x.ndim):
+        halves = [half for band in halves for half in band.chunk(2, axis)]
+    return halves
