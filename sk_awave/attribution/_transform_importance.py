@@ -278,8 +278,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             return self._inverse.adjoint(field.flatten(1))
         plan = TransformPlan(self.transformer.layout_)
         rows = field.reshape(-1, *plan.layout.signal_shape)
-        filters = torch.as_tensor(self.transformer.filter_bank_).to(rows)
-        adjoint = plan.synthesis_adjoint(filters)
+        adjoint = plan.synthesis_adjoint(self.transformer.filter_bank_, rows)
         chunks = [
             adjoint.apply(rows[start : start + plan.rows_per_chunk])
             for start in plan.chunks(len(rows))

@@ -54,7 +54,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         x = as_tensor(X, device).reshape(shape)
         plan = TransformPlan(layout)
         multiply = METHODS.get(self.attribution, False)
-        return Objective(bank.to(device), plan, x, weights, gradients, multiply)
+        return Objective(bank, plan, x, weights, gradients, multiply)
 
     def _get_input_gradients(self, X, y, input_gradients):
         """Return the gradients of shape (n_targets, *X.shape), or None without any."""

@@ -73,7 +73,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         X = validate_coefficients(self, X, self.layout_.n_coeffs)
         rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
         plan = TransformPlan(self.layout_)
-        synthesis = plan.synthesis_adjoint(self._filters_like(rows)).adjoint
+        synthesis = plan.synthesis_adjoint(*self._filters_like(rows)).adjoint
         signals = self._map_rows(rows, self.layout_.signal_shape, plan, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
 
@@ -100,16 +100,15 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         rows = X.reshape(-1, *self.layout_.signal_shape)
         plan = TransformPlan(self.layout_)
         kind = plan.synthesis_adjoint if adjoint else plan.analysis
-        transform = kind(self._filters_like(rows)).apply
+        transform = kind(*self._filters_like(rows)).apply
         shape = (self.layout_.n_coeffs_per_channel,)
         flat = self._map_rows(rows, shape, plan, transform)
         return flat.reshape(len(X), self.layout_.n_coeffs)
 
     def _filters_like(self, rows):
-        """Return the filters with the dtype of the rows, where they are transformed."""
-        is_tensor = isinstance(rows, torch.Tensor)
-        dtype = rows.dtype if is_tensor else torch.from_numpy(rows[:0].copy()).dtype
-        return torch.from_numpy(self.filter_bank_).to(self._torch_device(rows), dtype)
+        """Return the filters, and an empty tensor of the kind that is transformed."""
+        empty = as_tensor(rows[:0], self._torch_device(rows))
+        return self.filter_bank_, empty
 
     def _make_layout(self, sample_shape, filter_length):
         n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)

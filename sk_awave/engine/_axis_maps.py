@@ -16,10 +16,11 @@ Note [matrices of the transform]
 """
 
 import math
-from collections.abc import Iterator
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from functools import lru_cache, reduce
+from itertools import accumulate, chain
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,24 +34,32 @@ DENSE_SIZE = 128
 BLOCK_SIZE = 32
 
 
+#: Takes the gradients with respect to matrices to those with respect to filters.
+PullBack = Callable[..., np.ndarray]
+
+
 @lru_cache(maxsize=256)
-def _basis(
-    length: int, filter_length: int, mode: str, dtype: torch.dtype, device: torch.device
-) -> Tensor:
+def _basis(length: int, filter_length: int, mode: str) -> np.ndarray:
     """Return the matrices of one level for unit filters, of shape (K, n * n_coeffs)."""
-    with torch.inference_mode(False), torch.no_grad():
-        eye = torch.eye(length, dtype=dtype, device=device)
-        taps = torch.eye(filter_length, dtype=dtype, device=device)
+    with torch.inference_mode():
+        eye = torch.eye(length, dtype=torch.float64)
+        taps = torch.eye(filter_length, dtype=torch.float64)
         pairs = [analysis(eye, pair, mode) for pair in taps.split(2)]
-        return torch.cat(pairs, 1).transpose(0, 1).reshape(filter_length, -1)
+        by_tap = torch.cat(pairs, 1).transpose(0, 1)
+        return by_tap.reshape(filter_length, -1).numpy()
 
 
-def dense_matrix(pairs: Tensor, signal_shape: tuple[int, ...], mode: str) -> Tensor:
-    """Return the matrix of a multilevel transform; it is differentiable in the filters.
+def dense_matrix(
+    pairs: np.ndarray, signal_shape: tuple[int, ...], mode: str
+) -> tuple[np.ndarray, PullBack]:
+    """Return the matrix of a multilevel transform, as a function of the filters.
+
+    In NumPy, whose calls are several times faster than those of torch for arrays as small
+    as these.
 
     Parameters
     ----------
-    pairs : tensor of shape (..., level, ndim, 2, K)
+    pairs : ndarray of shape (..., level, ndim, 2, K)
         The low-pass and high-pass filters of each level (the finest first) and axis.
     signal_shape : tuple of int
         The transformed axes, of `n` samples in all.
@@ -59,28 +68,97 @@ def dense_matrix(pairs: Tensor, signal_shape: tuple[int, ...], mode: str) -> Ten
 
     Returns
     -------
-    tensor of shape (..., n, n_coeffs)
+    matrix : ndarray of shape (..., n, n_coeffs)
         What flattened signals are multiplied with from the right.
+    pull_back : callable
+        Takes gradients with respect to the matrix to those with respect to `pairs`.
     """
-    level, filter_length = pairs.shape[-4], pairs.shape[-1]
-    shape, approximation, details = signal_shape, None, []
-    for j in range(level):
-        step = None
-        for axis, length in enumerate(shape):
-            basis = _basis(length, filter_length, mode, pairs.dtype, pairs.device)
-            along = (pairs[..., j, axis, :, :] @ basis).unflatten(-1, (length, -1))
-            step = along if step is None else _kronecker(step, along)
-        bands = step if j == 0 else approximation.unsqueeze(-3) @ step
-        approximation = bands[..., 0, :, :]
-        details.append(bands[..., 1:, :, :].transpose(-3, -2).flatten(-2))
-        shape = tuple(coeff_length(n, filter_length, mode) for n in shape)
-    return torch.cat([approximation, *reversed(details)], -1)
+    n_levels, batch = pairs.shape[-4], pairs.shape[:-4]
+    levels = []  # (approximation so far, matrix of the level, its pull-back)
+    approximation, shape, parts = None, signal_shape, []
+    for j in range(n_levels):
+        step, step_pull_back = _one_level(pairs[..., j, :, :, :], shape, mode)
+        levels.append((approximation, step, step_pull_back))
+        bands = step if approximation is None else approximation[..., None, :, :] @ step
+        approximation, details = bands[..., 0, :, :], bands[..., 1:, :, :]
+        parts.append(_side_by_side(details))
+        shape = tuple(coeff_length(n, pairs.shape[-1], mode) for n in shape)
+    parts = [approximation, *reversed(parts)]
+
+    def pull_back(d_matrix: np.ndarray) -> np.ndarray:
+        d_pairs = np.empty(pairs.shape)
+        stop = approximation.shape[-1]
+        d_approximation = d_matrix[..., :stop]
+        for j in reversed(range(n_levels)):
+            before, step, step_pull_back = levels[j]
+            d_bands = np.empty(
+                (*batch, step.shape[-3], d_matrix.shape[-2], step.shape[-1])
+            )
+            start, stop = stop, stop + (step.shape[-3] - 1) * step.shape[-1]
+            d_bands[..., 0, :, :] = d_approximation
+            details = d_matrix[..., start:stop]
+            details = details.reshape(*details.shape[:-1], -1, step.shape[-1])
+            d_bands[..., 1:, :, :] = details.swapaxes(-3, -2)
+            if before is None:
+                d_step = d_bands
+            else:
+                d_step = before.swapaxes(-2, -1)[..., None, :, :] @ d_bands
+                d_approximation = (d_bands @ step.swapaxes(-2, -1)).sum(-3)
+            d_pairs[..., j, :, :, :] = step_pull_back(d_step)
+        return d_pairs
+
+    return np.concatenate(parts, -1), pull_back
 
 
-def _kronecker(left: Tensor, right: Tensor) -> Tensor:
+def _side_by_side(bands: np.ndarray) -> np.ndarray:
+    """Turn matrices of shape (..., bands, n, m) to (..., n, bands * m)."""
+    if bands.shape[-3] == 1:
+        return bands[..., 0, :, :]
+    bands = bands.swapaxes(-3, -2)
+    return bands.reshape(*bands.shape[:-2], -1)
+
+
+def _one_level(
+    by_axis: np.ndarray, shape: tuple[int, ...], mode: str
+) -> tuple[np.ndarray, PullBack]:
+    """Return the matrices of the bands of one level, (..., 2**ndim, n, m)."""
+    batch, filter_length = by_axis.shape[:-3], by_axis.shape[-1]
+    bases = [_basis(n, filter_length, mode) for n in shape]
+    factors = [
+        (by_axis[..., axis, :, :] @ basis).reshape(*batch, 2, n, -1)
+        for axis, (basis, n) in enumerate(zip(bases, shape, strict=True))
+    ]
+
+    def pull_back(d_step: np.ndarray) -> np.ndarray:
+        d_pairs = np.empty(by_axis.shape)
+        for axis, d_factor in enumerate(_kronecker_pull_back(d_step, factors)):
+            flat = d_factor.reshape(*batch, 2, -1)
+            d_pairs[..., axis, :, :] = flat @ bases[axis].T
+        return d_pairs
+
+    return reduce(_kronecker, factors), pull_back
+
+
+def _kronecker(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Combine matrices of shape (..., bands, n, m) of two axes to those of both."""
-    product = torch.einsum("...aij,...bkl->...abikjl", left, right)
-    return product.flatten(-6, -5).flatten(-4, -3).flatten(-2, -1)
+    product = np.einsum("...aij,...bkl->...abikjl", left, right)
+    sizes = (a * b for a, b in zip(left.shape[-3:], right.shape[-3:], strict=True))
+    return product.reshape(*left.shape[:-3], *sizes)
+
+
+def _kronecker_pull_back(
+    d_product: np.ndarray, factors: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Take a gradient from ``reduce(_kronecker, factors)`` to the factors."""
+    d_factors: list[np.ndarray] = []
+    for k in range(len(factors) - 1, 0, -1):
+        left, right = reduce(_kronecker, factors[:k]), factors[k]
+        sizes = chain.from_iterable(zip(left.shape[-3:], right.shape[-3:], strict=True))
+        d = d_product.reshape(*d_product.shape[:-3], *sizes)
+        kwargs = {"optimize": True}
+        d_factors.insert(0, np.einsum("...abikjl,...aij->...bkl", d, left, **kwargs))
+        d_product = np.einsum("...abikjl,...bkl->...aij", d, right, **kwargs)
+    return [d_product, *d_factors]
 
 
 def make_map(
@@ -114,9 +192,10 @@ class DenseMap:
     ):
         self.signal_shape, self.level, self.mode = signal_shape, level, mode
 
-    def matrices(self, pairs: Tensor) -> tuple[Tensor, ...]:
-        """Return what the map multiplies with; it is differentiable in the filters."""
-        return (dense_matrix(pairs, self.signal_shape, self.mode),)
+    def matrices(self, pairs: np.ndarray) -> tuple[tuple[np.ndarray, ...], PullBack]:
+        """Return what the map multiplies with, and how gradients go to the filters."""
+        matrix, pull_back = dense_matrix(pairs, self.signal_shape, self.mode)
+        return (matrix,), pull_back
 
     def apply(self, x: Tensor, matrices: tuple[Tensor, ...], out: Tensor) -> None:
         """Transform `x` to `out`, which must not share memory with it."""
@@ -196,15 +275,22 @@ class BlockedMap:
         fits = self.length >= self.left + self.right
         return fits and self.support <= self.block + 1
 
-    def matrices(self, pairs: Tensor) -> tuple[Tensor, ...]:
+    def matrices(self, pairs: np.ndarray) -> tuple[tuple[np.ndarray, ...], PullBack]:
         """Return the matrices of a block, of what it needs of the next, and the ends."""
-        two_blocks = dense_matrix(pairs, (2 * self.block,), self.mode)
-        two_blocks = two_blocks[..., self._block_columns]
-        this, following, _ = two_blocks.split(
-            [self.block, self.support - 1, self.block - self.support + 1], -2
-        )
-        ends = dense_matrix(pairs, (self.left + self.right,), self.mode)
-        return this, following, ends[..., self._end_columns]
+        blocks, from_blocks = dense_matrix(pairs, (2 * self.block,), self.mode)
+        ends, from_ends = dense_matrix(pairs, (self.left + self.right,), self.mode)
+        reach = self.block + self.support - 1
+
+        def pull_back(d_this, d_following, d_ends):
+            d_blocks, d_all_ends = np.zeros_like(blocks), np.zeros_like(ends)
+            d_blocks[: self.block, self._block_columns] = d_this
+            d_blocks[self.block : reach, self._block_columns] = d_following
+            d_all_ends[:, self._end_columns] = d_ends
+            return from_blocks(d_blocks) + from_ends(d_all_ends)
+
+        columns = blocks[:, self._block_columns]
+        this, following = columns[: self.block], columns[self.block : reach]
+        return (this, following, ends[:, self._end_columns]), pull_back
 
     def apply(self, x: Tensor, matrices: tuple[Tensor, ...], out: Tensor) -> None:
         """Transform `x` to `out`; they may share memory."""

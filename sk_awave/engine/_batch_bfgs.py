@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def minimize_batch(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[[Tensor], tuple[Tensor, Tensor]],
     theta: Tensor,
     *,
     max_iter: int = 40,
@@ -23,7 +23,8 @@ def minimize_batch(
     Parameters
     ----------
     function : callable
-        Maps parameters of shape (n_starts, p) to values of shape (n_starts,).
+        Maps parameters of shape (n_starts, p) to values of shape (n_starts,) and
+        gradients of shape (n_starts, p).
     theta : tensor of shape (n_starts, p)
         The starts, in float64.
     max_iter, max_trials : int
@@ -38,15 +39,9 @@ def minimize_batch(
     """
     n, p = theta.shape
 
-    def evaluate(theta):
-        leaf = theta.detach().requires_grad_()
-        values = function(leaf)
-        (gradient,) = torch.autograd.grad(values.sum(), leaf)
-        return values.detach(), gradient
-
     identity = torch.eye(p, dtype=theta.dtype, device=theta.device)
     inverse_hessian = identity.repeat(n, 1, 1)
-    value, gradient = evaluate(theta)
+    value, gradient = function(theta)
     first_step = 1 / gradient.abs().sum(1).clamp(min=1e-12)
     active = torch.ones(n, dtype=torch.bool, device=theta.device)
     for iteration in range(max_iter):
@@ -60,7 +55,7 @@ def minimize_batch(
         searching = active.clone()
         for _ in range(max_trials):
             trial = theta + step.unsqueeze(1) * direction
-            trial_value, trial_gradient = evaluate(trial)
+            trial_value, trial_gradient = function(trial)
             descends = trial_value <= value + 1e-4 * step * slope
             flat = (trial_gradient * direction).sum(1) >= 0.9 * slope
             take = searching & descends

@@ -55,7 +55,6 @@ def find_starts(
     filter_length = objective.plan.layout.filter_length
     n_rotations = filter_length // 2
     function = _screen(objective, rng)
-    device = objective.x.device
     labels: list[str] = []
     pool: list[Tensor] = []
     if strategy in ("library", "random", "best"):
@@ -65,26 +64,24 @@ def find_starts(
         if strategy != "library":
             angles = rng.uniform(-np.pi, np.pi, (N_RANDOM, n_rotations - 1))
             starts += [("random angles", row) for row in angles]
-        angles = torch.from_numpy(np.array([row for _, row in starts])).to(device)
-        with torch.no_grad():
-            order = function(angles).argsort()[: max(3 * BEAM, n_starts)].tolist()
+        angles = torch.from_numpy(np.array([row for _, row in starts]))
+        order = function(angles)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
         labels += [starts[i][0] for i in order]
         angles = angles[order]
         pool.append(minimize_batch(function, angles)[0] if polish else angles)
     if strategy in ("grow", "best"):
-        grown, _ = grow(function, n_rotations, device=device)
+        grown, _ = grow(function, n_rotations)
         labels += ["grown from haar"] * len(grown)
         pool.append(grown)
     candidates = torch.cat(pool)
-    with torch.no_grad():
-        chosen = _distinct(candidates, function(candidates), n_starts).tolist()
+    chosen = _distinct(candidates, function(candidates)[0], n_starts).tolist()
     return [(labels[i], _parameters(objective, candidates[i])) for i in chosen]
 
 
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     """Return the objective of many shared lattices at once, on a few of the signals.
 
-    It maps angles of shape (n, m), for any m, to values of shape (n,).
+    It maps angles of shape (n, m), for any m, to values of shape (n,) and gradients.
     """
     n = len(objective.x)
     rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
@@ -98,9 +95,10 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
         objective.multiply,
     )
 
-    def function(angles: Tensor) -> Tensor:
-        filters = orthogonal_filters(angles_to_lowpass(angles))
-        return few.losses(filters.unsqueeze(1).unsqueeze(1))
+    def function(angles: Tensor) -> tuple[Tensor, Tensor]:
+        filters, to_angles = few.bank.parametrization.linearize(angles.numpy())
+        values, gradients = few.losses_and_gradients(filters)
+        return torch.from_numpy(values).double(), torch.from_numpy(to_angles(gradients))
 
     return function
 
@@ -108,7 +106,7 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
 def _parameters(objective: Objective, angles: Tensor) -> np.ndarray:
     """Give every bank of the objective the same filters, in its parametrization."""
     bank = objective.bank
-    filters = orthogonal_filters(angles_to_lowpass(angles.cpu()))
+    filters = orthogonal_filters(angles_to_lowpass(angles))
     one = bank.parametrization.right_inverse(filters.reshape(1, 1, *filters.shape))
     return one.expand(bank.original.shape).numpy().ravel()
 
@@ -139,23 +137,21 @@ def library_starts(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def grow(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[[Tensor], tuple[Tensor, Tensor]],
     n_rotations: int,
     beam: int = BEAM,
-    device: torch.device | str = "cpu",
 ) -> tuple[Tensor, Tensor]:
     """Grow lattices from Haar, one rotation at a time, keeping a beam of the best.
 
     Parameters
     ----------
     function : callable
-        Maps free angles of shape (n, m) to values of shape (n,), for any m.
+        Maps free angles of shape (n, m), for any m, to values of shape (n,) and
+        gradients of shape (n, m).
     n_rotations : int
         M, half the number of taps.
     beam : int
         How many banks are kept at each length; three times as many are polished.
-    device : torch.device, default="cpu"
-        Where the angles live.
 
     Returns
     -------
@@ -163,12 +159,11 @@ def grow(
         The polished banks, the best first.
     values : tensor of shape (n,)
     """
-    angles = torch.full((1, 1), math.pi / 4, dtype=torch.float64, device=device)
-    values = function(angles[:, :0]).detach()
+    angles = torch.full((1, 1), math.pi / 4, dtype=torch.float64)
+    values, _ = function(angles[:, :0])
     for _ in range(n_rotations - 1):
         extended = _extend(angles)
-        with torch.no_grad():
-            scores = function(extended[:, :-1])
+        scores, _ = function(extended[:, :-1])
         chosen = extended[scores.argsort()[: 3 * beam], :-1]
         polished, values = minimize_batch(function, chosen)
         kept = _distinct(polished, values, beam)

@@ -1,13 +1,13 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pywt
 import torch
 from torch import Tensor, nn
 
-from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
+from sk_awave.engine._lattice import Orthogonal, linearize_completion, orthogonal_filters
 
 #: What each parametrization needs besides, to say in its error.
 _LIMITS = {
@@ -30,6 +30,10 @@ class Free(nn.Module):
         """Map low-pass filters of shape (..., K) to filters of shape (..., 4, K)."""
         return orthogonal_filters(original)
 
+    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
+        """Return the filters, and what takes gradients from them to ``rec_lo``."""
+        return linearize_completion(original)
+
     def right_inverse(self, filters: Tensor) -> Tensor:
         """Map filters of shape (..., 4, K) to low-pass filters of shape (..., K)."""
         return filters[..., 2, :]
@@ -39,6 +43,10 @@ class Fixed(nn.Identity):
     """The four filters themselves, which nothing learns."""
 
     is_exact = False
+
+    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
+        """Return the filters, and the identity."""
+        return original, lambda d_filters: d_filters
 
 
 PARAMETRIZATIONS = {"orthogonal": Orthogonal, "free": Free, "fixed": Fixed}
@@ -176,6 +184,14 @@ class FilterBank(nn.Module):
     def forward(self) -> Tensor:
         """Return the filters, of shape (n_levels or 1, n_axes or 1, 4, K)."""
         return self.parametrization(self.original)
+
+    def linearize(self) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """Return the filters, and what takes gradients from them to `original`.
+
+        It is what automatic differentiation of `forward` does, in NumPy, whose calls are
+        several times faster than those of torch for arrays as small as these.
+        """
+        return self.parametrization.linearize(self.original.detach().cpu().numpy())
 
     def to_wavelet(self, level: int = 0, axis: int = 0, name: str = "learned"):
         """Return the bank of a level (0 is the finest) and axis as a `pywt.Wavelet`."""

@@ -1,6 +1,8 @@
 """The paraunitary lattice: rotation angles <-> orthonormal low-pass filter."""
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -34,11 +36,7 @@ def angles_to_lowpass(angles: Tensor) -> Tensor:
         ``rec_lo``: of unit norm, orthogonal to its even shifts, with sum sqrt(2).
     """
     last = math.pi / 4 - angles.sum(-1, keepdim=True)
-    return _multiply_rotations(torch.cat([angles, last], -1))
-
-
-def _multiply_rotations(angles: Tensor) -> Tensor:
-    """Map all M angles to the low-pass filter, whatever their sum."""
+    angles = torch.cat([angles, last], -1)
     cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
     h = torch.cat([cos[..., 0, :], sin[..., 0, :]], -1)
     g = torch.cat([-sin[..., 0, :], cos[..., 0, :]], -1)
@@ -48,6 +46,36 @@ def _multiply_rotations(angles: Tensor) -> Tensor:
         c, s = cos[..., i, :], sin[..., i, :]
         h, g = c * h + s * g, c * g - s * h
     return h
+
+
+def lowpass_and_jacobian(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Map M - 1 free angles to the filter and its derivatives, in NumPy.
+
+    The derivative of a rotation is the rotation by a right angle more, and the last angle
+    falls as any other rises.
+
+    Parameters
+    ----------
+    angles : ndarray of shape (..., M - 1)
+
+    Returns
+    -------
+    lowpass : ndarray of shape (..., 2 M)
+    jacobian : ndarray of shape (..., M - 1, 2 M)
+    """
+    angles = np.concatenate([angles, np.pi / 4 - angles.sum(-1, keepdims=True)], -1)
+    n = angles.shape[-1]
+    turned = angles[..., None, :] + np.eye(n + 1, n, -1) * (np.pi / 2)
+    cos, sin = np.cos(turned), np.sin(turned)
+    rotations = np.stack([cos, sin, -sin, cos], -1).reshape(*turned.shape, 2, 2)
+    both = np.zeros((*turned.shape[:-1], 2, 2 * n))  # h and g, with room to grow
+    both[..., :2] = rotations[..., 0, :, :]
+    for i in range(1, n):
+        both[..., 1, 2:] = both[..., 1, :-2]
+        both[..., 1, :2] = 0
+        both = rotations[..., i, :, :] @ both
+    lowpass = both[..., 0, :]
+    return lowpass[..., 0, :], lowpass[..., 1:-1, :] - lowpass[..., -1:, :]
 
 
 def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
@@ -86,12 +114,7 @@ def _polish(angles: np.ndarray, lowpass: np.ndarray) -> np.ndarray:
         return angles_to_lowpass(torch.from_numpy(angles)).numpy() - lowpass
 
     def jacobian(angles):
-        # The derivative of a rotation is the rotation by a right angle more; the last
-        # angle falls as any other rises.
-        angles = torch.from_numpy(np.append(angles, np.pi / 4 - angles.sum()))
-        right_angle_more = angles + torch.eye(len(angles)).double() * math.pi / 2
-        derivatives = _multiply_rotations(right_angle_more).numpy().T
-        return derivatives[:, :-1] - derivatives[:, -1:]
+        return lowpass_and_jacobian(angles)[1].T
 
     if len(angles) == 0 or np.abs(residual(angles)).max() < 1e-12:
         return angles
@@ -113,6 +136,14 @@ class Orthogonal(nn.Module):
     def forward(self, original: Tensor) -> Tensor:
         """Map angles of shape (..., M - 1) to filters of shape (..., 4, 2 M)."""
         return orthogonal_filters(angles_to_lowpass(original))
+
+    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
+        """Return the filters, and what takes gradients from them to the angles."""
+        lowpass, jacobian = lowpass_and_jacobian(original)
+        filters, to_lowpass = linearize_completion(lowpass)
+        return filters, lambda d_filters: np.einsum(
+            "...ik,...k->...i", jacobian, to_lowpass(d_filters)
+        )
 
     def right_inverse(self, filters: Tensor) -> Tensor:
         """Map filters of shape (..., 4, 2 M) to angles of shape (..., M - 1)."""
@@ -141,3 +172,19 @@ def orthogonal_filters(lowpass: Tensor) -> Tensor:
     sign[..., 1::2] = -1
     highpass = lowpass.flip(-1) * sign
     return torch.stack([lowpass.flip(-1), highpass.flip(-1), lowpass, highpass], dim=-2)
+
+
+@lru_cache(maxsize=64)
+def _completion(filter_length: int) -> np.ndarray:
+    """Return `orthogonal_filters` as a matrix of shape (K, 4 K)."""
+    eye = torch.eye(filter_length, dtype=torch.float64)
+    return orthogonal_filters(eye).flatten(1).numpy()
+
+
+def linearize_completion(lowpass: np.ndarray) -> tuple[np.ndarray, Callable]:
+    """Return `orthogonal_filters`, and what takes gradients back to ``rec_lo``."""
+    completion = _completion(lowpass.shape[-1])
+    shape = (*lowpass.shape[:-1], 4, lowpass.shape[-1])
+    filters = (lowpass @ completion).reshape(shape)
+    flat = (*lowpass.shape[:-1], -1)
+    return filters, lambda d_filters: d_filters.reshape(flat) @ completion.T

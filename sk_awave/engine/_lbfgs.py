@@ -95,6 +95,7 @@ def minimize_lbfgs(
             solution.outcome = _run_stages(evaluate, solution, max_iter, tol, callback)
     except _Diverged:
         solution.outcome = "diverged"
+        solution.loss_curve = solution.loss_curve or [np.nan]
     except KeyboardInterrupt:
         solution.outcome = "interrupted"
     if evaluate.best_theta is not None:

@@ -15,13 +15,16 @@ Note [gradient in closed form]
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sk_awave.engine._conditions import FILTER_TERMS, filter_terms
+from sk_awave.engine._conditions import (
+    FILTER_TERMS,
+    filter_terms,
+    weighted_filter_terms,
+)
 from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._multilevel import wavedec, waverec, waverec_adjoint
 from sk_awave.engine._plan import TransformPlan
@@ -116,15 +119,12 @@ class Objective:
         """
         self.set_parameters(theta)
         value, gradient = self._value_and_gradient(self.x, self.input_gradients)
-        result = torch.cat([value.reshape(1), gradient.flatten()]).cpu().numpy()
-        return float(result[0]), result[1:]
+        return value, gradient.ravel()
 
-    @torch.no_grad()
     def value(self) -> float:
         """Evaluate the weighted sum at the parameters as they are."""
         return self.total(self._terms(training=True))
 
-    @torch.no_grad()
     def terms(self) -> dict[str, float]:
         """Evaluate every term, unweighted."""
         terms = dict.fromkeys(TERMS, 0.0) | self._terms(training=False)
@@ -138,7 +138,8 @@ class Objective:
         """Return the weighted sum over a batch of signals, to call ``backward`` of."""
         value, gradient = self._value_and_gradient(x, input_gradients)
         original = self.bank.original
-        return value + ((original - original.detach()) * gradient).sum()
+        slope = torch.as_tensor(gradient, device=original.device)
+        return value + ((original - original.detach()) * slope).sum()
 
     def loss(self, filters: Tensor) -> Tensor:
         """Return the weighted sum at other filters, with its graph: the reference.
@@ -153,23 +154,48 @@ class Objective:
             fields = self.input_gradients.flatten(0, 1)
             scores = waverec_adjoint(fields, typed, layout.mode, layout.level)
             scores = layout.pack(scores)
-        terms = self._l1_terms(layout.pack(bands), scores, n)
-        if self._is_needed("reconstruction", training=True):
+        needed = self._needed_data_terms(self.input_gradients, training=True)
+        terms = self._l1_terms(layout.pack(bands), scores, n, needed)
+        if "reconstruction" in needed:
             again = waverec(bands, typed, layout.mode, layout.signal_shape)
             terms["reconstruction"] = (again - rows).square().sum() / n
         return self._weighted_sum(terms | self._filter_terms(filters, training=True))
 
-    def losses(self, filters: Tensor) -> Tensor:
-        """Return `loss` at many orthonormal filters (n_filters, 1, 1, 4, K)."""
-        typed = filters.to(self.x.dtype)
-        matrix = self.plan.analysis(typed).dense()
-        if matrix is None:
-            return torch.vmap(self.loss)(filters)
-        coeffs, scores = self.x.flatten(0, 1).flatten(1) @ matrix, None
-        if self.input_gradients is not None:
-            fields = self.input_gradients.flatten(0, 1).flatten(1)
-            scores = fields @ self.plan.synthesis_adjoint(typed).dense()
-        return self._weighted_sum(self._l1_terms(coeffs, scores, len(self.x)))
+    def losses_and_gradients(self, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate the L1 terms at many orthonormal filters at once.
+
+        Parameters
+        ----------
+        filters : ndarray of shape (n_filters, 4, K)
+            Each is shared by levels and axes.
+
+        Returns
+        -------
+        values : ndarray of shape (n_filters,)
+        gradients : ndarray of the shape of `filters`
+        """
+        shared = filters.reshape(-1, 1, 1, *filters.shape[-2:])
+        fields, n = self.input_gradients, len(self.x)
+        if not self.plan.is_dense:
+            leaf = torch.tensor(shared, device=self.x.device, requires_grad=True)
+            values = torch.vmap(self.loss)(leaf)
+            (gradients,) = torch.autograd.grad(values.sum(), leaf)
+            return values.detach().cpu().numpy(), gradients.cpu().numpy()[:, 0, 0]
+        analysis, adjoint = self._maps(shared, self.x)
+        rows = self.x.flatten(0, 1).flatten(1)
+        coeffs, scores = rows @ analysis.matrix, None
+        if fields is not None:
+            fields = fields.flatten(0, 1).flatten(1)
+            scores = fields @ adjoint.matrix
+        needed = self._needed_data_terms(fields, training=True)
+        terms = self._l1_terms(coeffs, scores, n, needed)
+        d_coeffs, d_scores = self._l1_slopes(coeffs, scores, n, needed)
+        if d_coeffs is not None:
+            analysis.accumulate_matrix(rows.mT @ d_coeffs)
+        if d_scores is not None:
+            adjoint.accumulate_matrix(fields.mT @ d_scores)
+        gradients = analysis.filter_gradient() + adjoint.filter_gradient()
+        return self._weighted_sum(terms).cpu().numpy(), gradients[:, 0, 0]
 
     def _weighted_sum(self, terms: Mapping):
         return sum(self.weights[name] * term for name, term in terms.items())
@@ -187,38 +213,40 @@ class Objective:
             exact and self.bank.parametrization.is_exact
         )
 
+    def _needed_data_terms(self, input_gradients, training: bool) -> set[str]:
+        """Return which averages over signals there are to evaluate."""
+        names = {"sparsity", "reconstruction"}
+        if input_gradients is not None:
+            names.add("attribution")
+        return {name for name in names if self._is_needed(name, training)}
+
     def _terms(self, training: bool) -> dict[str, Tensor]:
         """Evaluate the terms at the parameters as they are, without gradient."""
-        filters = self.bank()
-        maps = self._maps(filters, self.x)
+        filters = self.bank().detach()
+        maps = self._maps(filters.cpu().numpy(), self.x)
         terms = self._data_terms(*maps, self.x, self.input_gradients, training)
         return terms | self._filter_terms(filters, training)
 
+    # A solver that sees infinity or NaN knows what to do; NumPy need not warn of it.
+    @np.errstate(over="ignore", invalid="ignore")
     def _value_and_gradient(
         self, x: Tensor, input_gradients: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[float, np.ndarray]:
         """Return the weighted sum over signals, and its gradient."""
-        filters, original = self.bank(), self.bank.original
+        filters, to_original = self.bank.linearize()
         maps = self._maps(filters, x)
         terms = self._data_terms(*maps, x, input_gradients, True, with_gradient=True)
-        value = self._weighted_sum(terms)
-        outputs, gradients = [], []
+        value, d_filters = self.total(terms), np.zeros(filters.shape)
         for linear_map in maps:
-            if linear_map.gradients is not None:
-                outputs += chain.from_iterable(linear_map.matrices)
-                gradients += chain.from_iterable(linear_map.gradients)
-        if penalties := self._filter_terms(filters, training=True):
-            outputs.append(self._weighted_sum(penalties))
-            gradients.append(torch.ones_like(outputs[-1]))
-            value = value + outputs[-1].detach()
-        if not outputs or not original.numel():
-            return original.new_tensor(float(value)), torch.zeros_like(original)
-        (gradient,) = torch.autograd.grad(outputs, original, gradients)
-        return value, gradient
+            d_filters += linear_map.filter_gradient()
+        if not self.bank.parametrization.is_exact:
+            penalty, d_lowpass = weighted_filter_terms(filters[..., 2, :], self.weights)
+            value += penalty
+            d_filters[..., 2, :] += d_lowpass
+        return value, to_original(d_filters)
 
-    def _maps(self, filters: Tensor, x: Tensor) -> tuple[LinearMap, LinearMap]:
-        typed = filters.to(x.dtype)
-        return self.plan.analysis(typed), self.plan.synthesis_adjoint(typed)
+    def _maps(self, filters: np.ndarray, x: Tensor) -> tuple[LinearMap, LinearMap]:
+        return self.plan.analysis(filters, x), self.plan.synthesis_adjoint(filters, x)
 
     def _data_terms(
         self,
@@ -233,17 +261,10 @@ class Objective:
 
         With a gradient, that of their weighted sum is collected by the two maps.
         """
-        data_terms = ("sparsity", "attribution", "reconstruction")
-        needed = {name for name in data_terms if self._is_needed(name, training)}
-        if input_gradients is None:
-            needed.discard("attribution")
-        totals = {
-            name: self.bank.original.new_zeros(())
-            for name in data_terms
-            if name in needed
-        }
+        needed = self._needed_data_terms(input_gradients, training)
+        totals = {name: x.new_zeros((), dtype=torch.float64) for name in needed}
         # The moments are those of all signals.
-        if "reconstruction" in needed and x is self.x and analysis.dense() is not None:
+        if "reconstruction" in needed and x is self.x and analysis.matrix is not None:
             needed.discard("reconstruction")
             totals["reconstruction"] = self._dense_reconstruction(
                 analysis, adjoint, with_gradient
@@ -265,38 +286,28 @@ class Objective:
 
     def _chunk_terms(self, analysis, adjoint, rows, fields, needed, n, with_gradient):
         """Evaluate the terms of a chunk of the `n` signals."""
-        terms, coeffs, d_coeffs = {}, None, 0.0
+        coeffs, scores = None, None
         inputs: list[Tensor] = []
+        field_inputs: list[Tensor] = []
         if self.multiply or needed != {"attribution"}:
             coeffs = analysis.apply(rows, inputs=inputs)
-        if "sparsity" in needed:
-            terms["sparsity"] = self._l1_norm(coeffs, "sparsity", n)
-            if with_gradient:
-                d_coeffs = self._l1_slope(coeffs, "sparsity", n)
         if fields is not None:
-            field_inputs: list[Tensor] = []
             scores = adjoint.apply(fields, inputs=field_inputs)
-            if self.multiply:
-                scores, factor = self._by_target(scores, coeffs)
-                product = scores * factor
-            else:
-                product = scores
-            terms["attribution"] = self._l1_norm(product, "attribution", n)
-            if with_gradient:
-                slope = self._l1_slope(product, "attribution", n)
-                if self.multiply:
-                    d_coeffs = d_coeffs + (slope * scores).sum(1).flatten(0, 1)
-                    slope = (slope * factor).flatten(0, 2)
-                adjoint.accumulate(slope, field_inputs)
+        terms = self._l1_terms(coeffs, scores, n, needed)
+        if with_gradient:
+            d_coeffs, d_scores = self._l1_slopes(coeffs, scores, n, needed)
+            if d_scores is not None:
+                adjoint.accumulate(d_scores, field_inputs)
         if "reconstruction" in needed:
             error = adjoint.adjoint(coeffs) - rows
             terms["reconstruction"] = error.square().sum() / n
             if with_gradient:
                 error_inputs: list[Tensor] = []
                 error *= 2 * self.weights["reconstruction"] / n
-                d_coeffs = d_coeffs + adjoint.apply(error, inputs=error_inputs)
+                d_error = adjoint.apply(error, inputs=error_inputs)
+                d_coeffs = d_error if d_coeffs is None else d_coeffs + d_error
                 adjoint.accumulate(coeffs, error_inputs)
-        if torch.is_tensor(d_coeffs):
+        if with_gradient and d_coeffs is not None:
             analysis.accumulate(d_coeffs, inputs)
         return terms
 
@@ -308,27 +319,42 @@ class Objective:
 
     def _dense_reconstruction(self, analysis, adjoint, with_gradient):
         """Evaluate the error from the second moments; return its sum of squares."""
-        matrix, back = analysis.dense().detach(), adjoint.dense().detach()
+        matrix, back = analysis.matrix, adjoint.matrix
         error = matrix @ back.T
         error.diagonal().sub_(1)
         d_error = self._moments @ error
         if with_gradient:
             scaled = 2 * self.weights["reconstruction"] * d_error
-            analysis.accumulate_dense(scaled @ back)
-            adjoint.accumulate_dense(scaled.T @ matrix)
+            analysis.accumulate_matrix(scaled @ back)
+            adjoint.accumulate_matrix(scaled.T @ matrix)
         return (error * d_error).sum()
 
-    def _l1_terms(self, coeffs: Tensor, scores: Tensor | None, n: int):
+    def _l1_terms(self, coeffs, scores, n, needed):
         """Return the terms of coefficients (..., rows, n_coeffs) and scores."""
         terms = {}
-        if self._is_needed("sparsity", training=True):
+        if "sparsity" in needed:
             terms["sparsity"] = self._l1_norm(coeffs, "sparsity", n)
-        if scores is not None and self._is_needed("attribution", training=True):
+        if "attribution" in needed:
             if self.multiply:
                 scores, factor = self._by_target(scores, coeffs)
                 scores = (scores * factor).flatten(-4, -2)
             terms["attribution"] = self._l1_norm(scores, "attribution", n)
         return terms
+
+    def _l1_slopes(self, coeffs, scores, n, needed):
+        """Return the gradients of the weighted terms, None for what they do not need."""
+        d_coeffs, d_scores = None, None
+        if "sparsity" in needed:
+            d_coeffs = self._l1_slope(coeffs, "sparsity", n)
+        if "attribution" in needed and not self.multiply:
+            d_scores = self._l1_slope(scores, "attribution", n)
+        elif "attribution" in needed:
+            by_target, factor = self._by_target(scores, coeffs)
+            slope = self._l1_slope(by_target * factor, "attribution", n)
+            d_scores = (slope * factor).flatten(-4, -2)
+            d_product = (slope * by_target).sum(-3).flatten(-3, -2)
+            d_coeffs = d_product if d_coeffs is None else d_coeffs + d_product
+        return d_coeffs, d_scores
 
     def _by_target(self, scores: Tensor, coeffs: Tensor) -> tuple[Tensor, Tensor]:
         """View rows of both as (..., n, n_targets or 1, n_channels, n_coeffs)."""
@@ -343,8 +369,7 @@ class Objective:
         """Return the mean over `n` samples and bands of the (smoothed) L1 norm."""
         eps = self.smoothing * self._scales[term]
         values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
-        dims = (-2, -1) if values.ndim < 4 else None
-        return values.sum(dims) / (n * (self.plan.layout.level + 1))
+        return values.sum((-2, -1)) / (n * (self.plan.layout.level + 1))
 
     def _l1_slope(self, values: Tensor, term: str, n: int) -> Tensor:
         """Return the derivative of the weighted `_l1_norm`."""

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from torch import Tensor
 
 from sk_awave.engine._layout import CoeffLayout
@@ -28,10 +29,10 @@ class TransformPlan:
     >>> from sk_awave.engine import CoeffLayout, FilterBank
     >>> from sk_awave.engine._plan import TransformPlan
     >>> plan = TransformPlan(CoeffLayout((8,), None, 2, level=1, mode="symmetric"))
-    >>> filters = FilterBank.from_wavelet("haar")()
+    >>> filters = FilterBank.from_wavelet("haar")().detach().numpy()
     >>> x = torch.arange(8.0).double().unsqueeze(0)
-    >>> coeffs = plan.analysis(filters).apply(x)
-    >>> plan.synthesis_adjoint(filters).adjoint(coeffs).round(decimals=6)
+    >>> coeffs = plan.analysis(filters, x).apply(x)
+    >>> plan.synthesis_adjoint(filters, x).adjoint(coeffs).round(decimals=6)
     tensor([[0., 1., 2., 3., 4., 5., 6., 7.]], dtype=torch.float64)
     """
 
@@ -40,13 +41,18 @@ class TransformPlan:
         self._analysis = Route(layout)
         self._synthesis_adjoint = Route(layout, adjoint=True)
 
-    def analysis(self, filters: Tensor) -> LinearMap:
-        """Return the map of signals to coefficients."""
-        return LinearMap(self._analysis, filters)
+    @property
+    def is_dense(self) -> bool:
+        """Whether the transform is the product with a single matrix."""
+        return self._analysis.is_dense
 
-    def synthesis_adjoint(self, filters: Tensor) -> LinearMap:
+    def analysis(self, filters: np.ndarray, like: Tensor) -> LinearMap:
+        """Return the map of signals to coefficients; see `LinearMap`."""
+        return LinearMap(self._analysis, filters, like)
+
+    def synthesis_adjoint(self, filters: np.ndarray, like: Tensor) -> LinearMap:
         """Return the adjoint of synthesis, whose adjoint is synthesis."""
-        return LinearMap(self._synthesis_adjoint, filters)
+        return LinearMap(self._synthesis_adjoint, filters, like)
 
     def chunks(self, n_rows: int) -> range:
         """Return where chunks of about `CHUNK_SIZE` samples start."""

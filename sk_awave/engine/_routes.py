@@ -1,8 +1,11 @@
 """The multilevel transform as a chain of products with small matrices."""
 
 import math
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -57,30 +60,62 @@ class Route:
             self._steps.append(_Step(maps, first_map, level, coarse, n_details))
             level += maps[0].level
 
-    def matrices(self, filters: Tensor) -> list[tuple[Tensor, ...]]:
-        """Return the matrices of all maps, differentiable in the filters.
+    @property
+    def is_dense(self) -> bool:
+        """Whether the transform is the product with a single matrix."""
+        maps = [axis_map for step in self._steps for axis_map in step.maps]
+        return self.is_flat and len(maps) == 1 and isinstance(maps[0], DenseMap)
+
+    def matrices(
+        self, filters: np.ndarray
+    ) -> tuple[list[tuple[np.ndarray, ...]], Callable[[list], np.ndarray]]:
+        """Return the matrices of all maps, as a function of the filters.
 
         Parameters
         ----------
-        filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
-            As ``wavedec`` takes them, or many of them.
+        filters : ndarray of shape (level or 1, ndim or 1, 4, K)
+            As ``wavedec`` takes them; where there is one matrix for the whole transform,
+            also many of them, (..., level or 1, ndim or 1, 4, K).
 
         Returns
         -------
-        list of tuple of tensors
-            What the other methods take.
+        matrices : list of tuple of ndarrays
+            What the other methods take, as tensors.
+        pull_back : callable
+            Takes gradients with respect to the matrices to those with respect to the
+            filters.
         """
-        ndim = len(self.layout.signal_shape)
-        pairs = filters[..., 2:4, :].flip(-1) if self._adjoint else filters[..., :2, :]
-        batch = pairs.shape[:-4]
-        pairs = pairs.expand(*batch, self.layout.level, ndim, *pairs.shape[-2:])
-        matrices = []
+        of_pair = slice(2, 4) if self._adjoint else slice(0, 2)
+        given = filters[..., of_pair, :]
+        given = given[..., ::-1] if self._adjoint else given
+        n_levels, ndim = self.layout.level, len(self.layout.signal_shape)
+        shape = (*given.shape[:-4], n_levels, ndim, *given.shape[-2:])
+        pairs = np.broadcast_to(given, shape)
+        matrices, pull_backs, places = [], [], []
         for step in self._steps:
             for axis, axis_map in enumerate(step.maps):
                 axes = slice(None) if self.is_flat else slice(axis, axis + 1)
                 levels = slice(step.first_level, step.first_level + axis_map.level)
-                matrices.append(axis_map.matrices(pairs[..., levels, axes, :, :]))
-        return matrices
+                places.append((..., levels, axes, slice(None), slice(None)))
+                values, pull_back = axis_map.matrices(pairs[places[-1]])
+                matrices.append(values)
+                pull_backs.append(pull_back)
+        shared = tuple(
+            axis for axis in (-4, -3) if given.shape[axis] == 1 and shape[axis] > 1
+        )
+
+        def to_filters(gradients: list[tuple[np.ndarray, ...]]) -> np.ndarray:
+            d_pairs = np.zeros(shape)
+            for place, pull_back, group in zip(
+                places, pull_backs, gradients, strict=True
+            ):
+                d_pairs[place] = pull_back(*group)
+            d_given = d_pairs.sum(shared, keepdims=True) if shared else d_pairs
+            d_filters = np.zeros(filters.shape)
+            d_filters[..., of_pair, :] = d_given[..., ::-1] if self._adjoint else d_given
+            return d_filters
+
+        return matrices, to_filters
 
     def apply(
         self,
@@ -213,56 +248,63 @@ class LinearMap:
     Parameters
     ----------
     route : Route
-    filters : tensor of shape (level or 1, ndim or 1, 4, K)
-        With the dtype of the signals, on their device.
-
-    Attributes
-    ----------
-    matrices : list of tuple of tensors
-        Those of the maps, with their graph to the filters.
-    gradients : list of tuple of tensors or None
-        Theirs, summed over the calls of `accumulate`.
+    filters : ndarray of shape (level or 1, ndim or 1, 4, K)
+        As `Route.matrices` takes them.
+    like : tensor
+        What has the dtype and the device of the signals.
     """
 
-    def __init__(self, route: Route, filters: Tensor):
-        self.route = route
-        self.matrices = route.matrices(filters)
-        self.gradients: list[tuple[Tensor, ...]] | None = None
-        self._values = [tuple(m.detach() for m in group) for group in self.matrices]
+    def __init__(self, route: Route, filters: np.ndarray, like: Tensor):
+        self.route, self._filters, self._like = route, filters, like
+        self._gradients: list[tuple[Tensor, ...]] | None = None
 
-    @torch.no_grad()
+    @cached_property
+    def _made(self) -> tuple[list[tuple[Tensor, ...]], Callable]:
+        """The matrices, when they are needed, and how gradients go to the filters."""
+        matrices, to_filters = self.route.matrices(self._filters)
+        tensors = [
+            tuple(torch.from_numpy(m).to(self._like) for m in group) for group in matrices
+        ]
+        return tensors, to_filters
+
+    @property
+    def matrix(self) -> Tensor | None:
+        """The matrix of the whole transform, if it is a single one."""
+        return self._made[0][0][0] if self.route.is_dense else None
+
     def apply(
         self, x: Tensor, out: Tensor | None = None, inputs: list[Tensor] | None = None
     ) -> Tensor:
         """Transform signals (n, *signal_shape) to (n, n_coeffs); see `Route.apply`."""
-        return self.route.apply(x, self._values, out, inputs)
+        return self.route.apply(x, self._made[0], out, inputs)
 
-    @torch.no_grad()
     def adjoint(self, flat: Tensor, out: Tensor | None = None) -> Tensor:
         """Apply the adjoint: (n, n_coeffs) to (n, *signal_shape)."""
-        return self.route.adjoint(flat, self._values, out)
+        return self.route.adjoint(flat, self._made[0], out)
 
-    def dense(self) -> Tensor | None:
-        """Return the matrix of the whole transform, if it is a single one."""
-        single = len(self.matrices) == 1 and len(self.matrices[0]) == 1
-        return self.matrices[0][0] if single and self.route.is_flat else None
-
-    @torch.no_grad()
     def accumulate(self, flat: Tensor, inputs: list[Tensor]) -> None:
         """Add the gradient of ``<flat, apply(x)>``; `inputs` are those of `apply`."""
-        self._add(self.route.gradients(flat, self._values, inputs))
+        self._add(self.route.gradients(flat, self._made[0], inputs))
 
-    def accumulate_dense(self, gradient: Tensor) -> None:
-        """Add the gradient with respect to the matrix of `dense`."""
+    def accumulate_matrix(self, gradient: Tensor) -> None:
+        """Add the gradient with respect to `matrix`."""
         self._add([(gradient,)])
 
     def _add(self, gradients: list[tuple[Tensor, ...]]) -> None:
-        if self.gradients is None:
-            self.gradients = gradients
+        if self._gradients is None:
+            self._gradients = gradients
             return
-        for totals, group in zip(self.gradients, gradients, strict=True):
+        for totals, group in zip(self._gradients, gradients, strict=True):
             for total, gradient in zip(totals, group, strict=True):
                 total += gradient
+
+    def filter_gradient(self) -> np.ndarray | float:
+        """Return the gradient of all that was added, with respect to the filters."""
+        if not self._gradients:
+            return 0.0
+        return self._made[1](
+            [tuple(g.cpu().numpy() for g in group) for group in self._gradients]
+        )
 
 
 def _expose(x: Tensor, n: int, shape: list[int], axis: int) -> Tensor:

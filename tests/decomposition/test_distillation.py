@@ -245,8 +245,9 @@ def test_multiplied_scores_by_hand():
         torch.tensor(G),
         multiply=True,
     )
-    coeffs = plan.analysis(bank()).apply(torch.tensor(X))
-    adjoint = plan.synthesis_adjoint(bank())
+    filters = bank().detach().numpy()
+    coeffs = plan.analysis(filters, objective.x).apply(torch.tensor(X))
+    adjoint = plan.synthesis_adjoint(filters, objective.x)
     scores = [adjoint.apply(torch.tensor(G[:, t])) for t in (0, 1)]
     expected = sum((coeffs * s).abs().sum() for s in scores) / (6 * (LEVEL + 1))
     assert objective.value() == pytest.approx(expected.item(), rel=1e-12)
