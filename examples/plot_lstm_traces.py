@@ -4,19 +4,23 @@ Distil an LSTM on traces to a linear model
 
 Short synthetic traces hold a few bursts, and the response is the height of the largest:
 a stand-in for the biology study of Ha et al. (2021), whose data are not public. An LSTM
-is trained on them, a wavelet learned in which its attributions are sparse, and the six
-largest coefficients of each band go to a linear model. The report sets it beside the
-LSTM, and beside the same model on raw samples, db5, and the best fixed wavelet.
+is trained on them, a wavelet learned in which its attributions are sparse, and a few
+statistics of each band go to a linear model. GridSearchCV searches the whole of it. The
+report sets the choice beside the LSTM, and beside the same model on raw samples, db5, and
+the best fixed wavelet.
 """
 
 # %%
 # Teacher and student
 # -------------------
-# A skorch net is an estimator: it is trained again in each fold of the report.
+# A skorch net is an estimator: it is trained again in each fold of a search or report.
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from sklearn.linear_model import LassoCV
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
@@ -25,10 +29,14 @@ from torch import nn
 from sk_awave import AdaptiveWaveletTransformer, AWDRegressor, SubbandPooling
 from sk_awave.datasets import make_bursts
 
+# Three levels for all; PyWavelets finds them many for the filters of sym4 and db5.
+warnings.filterwarnings("ignore", message=".*too high")
 torch.set_num_threads(1)
 torch.manual_seed(0)
 X, y = make_bursts(900, random_state=0, return_X_y=True)
-X, y = X.astype(np.float32), y.astype(np.float32)
+X_train, X_test, y_train, y_test = train_test_split(
+    X.astype(np.float32), y.astype(np.float32), test_size=0.5, random_state=0
+)
 
 
 class Lstm(nn.Module):
@@ -54,39 +62,62 @@ class LstmRegressor(NeuralNetRegressor):
 lstm = LstmRegressor(
     Lstm,
     optimizer=torch.optim.Adam,
-    lr=0.01,
-    max_epochs=60,
-    batch_size=100,
+    lr=0.02,
+    max_epochs=40,
+    batch_size=50,
     iterator_train__shuffle=True,
     train_split=None,
     verbose=0,
 )
 model = AWDRegressor(
     lstm,
-    transformer=AdaptiveWaveletTransformer("db3", level=2, alpha_attribution=10.0),
-    features=SubbandPooling(statistics=("max",), n_largest=6),
-    estimator=make_pipeline(StandardScaler(), LassoCV(cv=3)),
+    transformer=AdaptiveWaveletTransformer("db3", level=3),
+    features=SubbandPooling(),
+    estimator=make_pipeline(StandardScaler(), LassoCV(cv=3, max_iter=10_000)),
     random_state=0,
 )
 
 # %%
+# The search
+# ----------
+# What is summarised of each band, and how much the attributions count, are parameters of
+# the parts. Whatever the strength, the logarithm of a band's energy predicts better than
+# its six largest coefficients, which are what the paper takes.
+grid = {
+    "features__statistics": [("max",), ("log_energy",)],
+    "transformer__alpha_attribution": [10.0, 100.0],
+}
+search = GridSearchCV(model, grid, cv=3).fit(X_train, y_train)
+results = search.cv_results_
+for params, score in zip(results["params"], results["mean_test_score"], strict=True):
+    settings = ", ".join(f"{name.split('__')[1]}={params[name]}" for name in params)
+    print(f"{score:.3f}  {settings}")
+print(f"R2 on the other half: {search.score(X_test, y_test):.3f}\n")
+
+# %%
 # The report
 # ----------
-# Three folds; the standard errors are over them. Pooling is what the linear model needs:
-# on raw samples it knows nothing. Which wavelet is pooled matters little here, and the
-# learned one is no better than db5 or the best fixed one; the LSTM sees more than both.
-report = model.report(X, y, cv=3, wavelets=["haar", "db2", "db3", "db5", "sym4"])
+# Everything is refitted in three folds of the traces that the search has not seen; the
+# standard errors are over them. Pooling is what the linear model needs: on raw samples it
+# knows nothing. The learned wavelet is slightly ahead of db5, and behind the best fixed
+# one; the LSTM sees more than all of them. Over five draws of the traces
+# (``benchmarks/studies.py``) the learned and the best fixed wavelet are equal, and both
+# ahead of db5 by about 0.02.
+model = search.best_estimator_
+report = model.report(
+    X_test, y_test, cv=3, wavelets=["haar", "db2", "db3", "db5", "sym4"]
+)
 print(report)
 
 # %%
 # What the student looks at
 # -------------------------
-model.fit(X, y)
+# The energy of the detail bands, where bursts stand out; hardly that of cA3, which holds
+# the slow baseline.
 weights = model.estimator_[-1].coef_
-names = model.get_feature_names_out()
-order = np.argsort(-np.abs(weights))[:8]
-for name, weight in zip(names[order], weights[order], strict=True):
-    print(f"{name:<10}{weight:+.3f}")
+print()
+for name, weight in zip(model.get_feature_names_out(), weights, strict=True):
+    print(f"{name:<16}{weight:+.3f}")
 
 frame = report.to_frame()
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), constrained_layout=True)
