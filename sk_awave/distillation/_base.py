@@ -149,6 +149,8 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         db5 and the best fixed wavelet, which an inner cross-validation chooses),
         descriptive accuracy (the student's agreement with the teacher) and relevancy (how
         much there is to read). Everything is refitted in each fold but a frozen teacher.
+        After a search, report its ``best_estimator_`` on samples that the search has not
+        seen: on those it has, the student that was chosen on them looks too good.
 
         Parameters
         ----------

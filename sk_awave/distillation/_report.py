@@ -32,8 +32,9 @@ class DistillationReport:
         For each contender: "model", "score" (mean over the folds), "standard error",
         "features" (the weights that are not zero, in the last fold) and "us / sample"
         (prediction time in microseconds, the transform included).
-    fidelity : float
-        The student's accuracy or R2 in predicting the teacher's predictions.
+    fidelity : float or None
+        The student's accuracy or R2 in predicting the teacher's predictions; None where
+        the wavelet is fixed, and so without a teacher.
     n_taps : int
         The taps of the learned filter.
     n_coeffs : int
@@ -44,7 +45,7 @@ class DistillationReport:
 
     metric: str
     rows: tuple[dict, ...]
-    fidelity: float
+    fidelity: float | None
     n_taps: int
     n_coeffs: int
     n_values: int
@@ -61,11 +62,14 @@ class DistillationReport:
         return pd.DataFrame(self.rows).set_index("model")
 
     def _notes(self):
-        return [
-            f"fidelity of student to teacher: {self.fidelity:.3f} ({self.metric})",
-            f"learned filter: {self.n_taps} taps; {self.n_coeffs} coefficients for "
+        notes = [
+            f"its filter: {self.n_taps} taps; {self.n_coeffs} coefficients for "
             f"{self.n_values} values of a sample ({self.n_coeffs / self.n_values:.2f})",
         ]
+        if self.fidelity is not None:
+            text = f"fidelity of student to teacher: {self.fidelity:.3f} ({self.metric})"
+            notes.insert(0, text)
+        return notes
 
     def _cells(self):
         """Return the table as text: a header and a line for each row."""
@@ -120,18 +124,20 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
         _row(name, run["test_score"], run["estimator"][-1], X)
         for name, run in runs.items()
     ]
-    scores, fidelities = [], []
-    for student, (_, test) in zip(runs["student"]["estimator"], folds, strict=True):
-        taught = teacher_predict(student, X[test])
-        scores.append(score(y[test], taught))
-        fidelities.append(score(taught, student.predict(X[test])))
-    teach = _TeacherModel(student)
-    rows.insert(1, _row("teacher", np.array(scores), teach, X))
+    student, fidelity = runs["student"]["estimator"][-1], None
+    if hasattr(student, "teacher_"):
+        scores, fidelities = [], []
+        for fitted, (_, test) in zip(runs["student"]["estimator"], folds, strict=True):
+            taught = teacher_predict(fitted, X[test])
+            scores.append(score(y[test], taught))
+            fidelities.append(score(taught, fitted.predict(X[test])))
+        rows.insert(1, _row("teacher", scores, _TeacherModel(student), X))
+        fidelity = float(np.mean(fidelities))
     layout = student.transformer_.layout_
     return DistillationReport(
         metric="accuracy" if classifies else "R2",
         rows=tuple(rows),
-        fidelity=float(np.mean(fidelities)),
+        fidelity=fidelity,
         n_taps=layout.filter_length,
         n_coeffs=layout.n_coeffs,
         n_values=student.n_features_in_,

@@ -239,3 +239,14 @@ def test_runs_are_reproducible(bursts):
         warnings.simplefilter("ignore")
         first, second = (regressor().fit(X, y).predict(X) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_report_of_a_fixed_wavelet_has_no_teacher():
+    X, y = make_bursts(60, random_state=0, return_X_y=True)
+    model = AWDRegressor(transformer=WaveletTransformer("db2", level=2))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "level=2 is too high")  # for db5
+        report = model.report(X, y, cv=2, wavelets=["haar"])
+    assert "teacher" not in report.to_frame().index
+    assert report.fidelity is None
+    assert "fidelity" not in repr(report)
