@@ -16,7 +16,7 @@ Note [matrices of the transform]
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, reduce
 from itertools import accumulate, chain
 
@@ -36,6 +36,9 @@ BLOCK_SIZE = 32
 
 #: Takes the gradients with respect to matrices to those with respect to filters.
 PullBack = Callable[..., np.ndarray]
+
+#: All coefficients, or the approximation and the details apart.
+Parts = Sequence[Tensor]
 
 
 @lru_cache(maxsize=256)
@@ -205,13 +208,13 @@ class DenseMap:
         else:
             torch.matmul(matrix.mT, x, out=out)
 
-    def adjoint(self, y: Tensor, matrices: tuple[Tensor, ...]) -> Tensor:
-        """Apply the adjoint of the map."""
-        return _times(y, matrices[0].mT)
+    def adjoint(self, parts: Parts, matrices: tuple[Tensor, ...]) -> Tensor:
+        """Apply the adjoint of the map to coefficients, in one part or two."""
+        return _times(_join(parts), matrices[0].mT)
 
-    def gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, ...]:
-        """Return the gradients of ``<dy, map(x)>`` with respect to the matrices."""
-        return (_outer(x, dy),)
+    def gradients(self, x: Tensor, parts: Parts) -> tuple[Tensor, ...]:
+        """Return the gradients of ``<parts, map(x)>`` with respect to the matrices."""
+        return (_outer(x, _join(parts)),)
 
 
 class BlockedMap:
@@ -251,23 +254,20 @@ class BlockedMap:
             counts = [counts[j] for j in levels]
             return list(zip(accumulate([0, *counts]), counts, strict=False))
 
-        self._bands = starts_and_counts(self.length)
+        self._counts = [count for _, count in starts_and_counts(self.length)]
         #: Which coefficients of two blocks are those of the first, and which of the short
-        #: signal of the ends stand where among all.
-        self._block_columns, self._end_columns, self._end_places = [], [], []
-        for (width, first, stop), (start, count), (two, _), (short, short_count) in zip(
+        #: signal of both ends are those of the ends: the first and last of each band.
+        self._block_columns, self._end_columns = [], []
+        for (width, first, stop), count, (two, _), (start, short) in zip(
             self._inner,
-            self._bands,
+            self._counts,
             starts_and_counts(2 * self.block),
             starts_and_counts(self.left + self.right),
             strict=True,
         ):
             self._block_columns += range(two + first, two + first + width)
-            after = count - stop
-            self._end_columns += range(short, short + first)
-            self._end_columns += range(short + short_count - after, short + short_count)
-            self._end_places += range(start, start + first)
-            self._end_places += range(start + stop, start + count)
+            self._end_columns += range(start, start + first)
+            self._end_columns += range(start + short - (count - stop), start + short)
 
     @property
     def is_possible(self) -> bool:
@@ -298,27 +298,30 @@ class BlockedMap:
         blocks, both_ends = self._split_signal(x)
         y = _times(blocks, this)
         _add_times(y[:-1], blocks[1:, : self.support - 1], following)
-        for in_blocks, in_out in self._views(self._unflatten(y, x), out):
-            in_out.copy_(in_blocks)
-        places = torch.tensor(self._end_places, dtype=torch.long, device=x.device)
-        out.index_copy_(1, places, _times(both_ends, ends))
+        bands = out.split(self._counts, 1)
+        for in_blocks, in_band in self._views(self._unflatten(y, x), bands):
+            in_band.copy_(in_blocks)
+        at_ends = self._ends_of(bands)
+        values = _times(both_ends, ends).split([end.shape[1] for end in at_ends], 1)
+        for end, value in zip(at_ends, values, strict=True):
+            end.copy_(value)
 
-    def adjoint(self, y: Tensor, matrices: tuple[Tensor, ...]) -> Tensor:
-        """Apply the adjoint of the map."""
+    def adjoint(self, parts: Parts, matrices: tuple[Tensor, ...]) -> Tensor:
+        """Apply the adjoint of the map to coefficients, in one part or two."""
         this, following, ends = matrices
-        blocks, at_ends = self._split_coefficients(y)
+        blocks, at_ends = self._split_coefficients(parts)
         x = _times(blocks, this.mT)
         _add_times(x[1:, : self.support - 1], blocks[:-1], following.mT)
-        x = self._unflatten(x, y).flatten(1, 2)[:, : self.length]
+        x = self._unflatten(x, parts[0]).flatten(1, 2)[:, : self.length]
         both_ends = _times(at_ends, ends.mT)
         x[:, : self.left] += both_ends[:, : self.left]
         x[:, -self.right :] += both_ends[:, self.left :]
         return x
 
-    def gradients(self, x: Tensor, dy: Tensor) -> tuple[Tensor, ...]:
-        """Return the gradients of ``<dy, map(x)>`` with respect to the matrices."""
+    def gradients(self, x: Tensor, parts: Parts) -> tuple[Tensor, ...]:
+        """Return the gradients of ``<parts, map(x)>`` with respect to the matrices."""
         blocks, both_ends = self._split_signal(x)
-        d_blocks, d_ends = self._split_coefficients(dy)
+        d_blocks, d_ends = self._split_coefficients(parts)
         return (
             _outer(blocks, d_blocks),
             _outer(blocks[1:, : self.support - 1], d_blocks[:-1]),
@@ -328,41 +331,77 @@ class BlockedMap:
     def _split_signal(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the blocks of all signals below one another, and both ends of each."""
         both_ends = torch.cat([x[:, : self.left], x[:, -self.right :]], 1)
-        if self.n_blocks * self.block != self.length:
-            padded = x.new_zeros(len(x), self.n_blocks * self.block, *x.shape[2:])
+        filled = self.n_blocks * self.block
+        if filled != self.length:
+            padded = empty_like(x, len(x), filled, *x.shape[2:])
             padded[:, : self.length] = x
+            padded[:, self.length :] = 0
             x = padded
         return x.reshape(-1, self.block, *x.shape[2:]), both_ends
 
-    def _split_coefficients(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _split_coefficients(self, parts: Parts) -> tuple[Tensor, Tensor]:
         """Return the coefficients that blocks make, block by block, and the others."""
-        blocks = y.new_zeros(len(y) * self.n_blocks, self.block, *y.shape[2:])
-        for in_blocks, in_y in self._views(self._unflatten(blocks, y), y):
-            in_blocks.copy_(in_y)
-        places = torch.tensor(self._end_places, dtype=torch.long, device=y.device)
-        return blocks, y.index_select(1, places)
+        first, bands = parts[0], list(parts)
+        bands[-1:] = bands[-1].split(self._counts[len(bands) - 1 :], 1)
+        n_blocks = len(first) * self.n_blocks
+        blocks = empty_like(first, n_blocks, self.block, *first.shape[2:])
+        by_row, column = self._unflatten(blocks, first), 0
+        for width, start, stop in self._inner:
+            by_row[:, (stop - start) // width :, column : column + width] = 0
+            column += width
+        for in_blocks, in_band in self._views(by_row, bands):
+            in_blocks.copy_(in_band)
+        return blocks, torch.cat(self._ends_of(bands), 1)
 
     def _unflatten(self, blocks: Tensor, rows: Tensor) -> Tensor:
         return blocks.reshape(len(rows), self.n_blocks, *blocks.shape[1:])
 
-    def _views(self, blocks: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield views of the same coefficients in the blocks and in flat order."""
+    def _views(
+        self, blocks: Tensor, bands: Sequence[Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield views of the same coefficients in the blocks and in the bands."""
         column = 0
-        for (width, first, stop), (start, _) in zip(
-            self._inner, self._bands, strict=True
-        ):
+        for (width, first, stop), band in zip(self._inner, bands, strict=True):
             full, rest = divmod(stop - first, width)
-            begin, end = start + first, start + first + full * width
-            columns = slice(column, column + width)
-            yield blocks[:, :full, columns], y[:, begin:end].unflatten(1, (full, width))
+            end, columns = first + full * width, slice(column, column + width)
+            yield (
+                blocks[:, :full, columns],
+                band[:, first:end].unflatten(1, (full, width)),
+            )
             if rest:
-                yield blocks[:, full, column : column + rest], y[:, end : end + rest]
+                yield blocks[:, full, column : column + rest], band[:, end:stop]
             column += width
+
+    def _ends_of(self, bands: Sequence[Tensor]) -> list[Tensor]:
+        """Return views of the coefficients that no block makes."""
+        ends = []
+        for (_, first, stop), band in zip(self._inner, bands, strict=True):
+            ends += [band[:, :first], band[:, stop:]]
+        return ends
+
+
+def _join(parts: Parts) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), 1)
+
+
+def empty_like(x: Tensor, *shape: int) -> Tensor:
+    """Return memory for a tensor of the kind of `x`.
+
+    On the CPU it is NumPy's, which asks for huge pages: with torch's, page faults cost
+    large chunks as much time as what is computed.
+    """
+    if x.device.type != "cpu":
+        return x.new_empty(shape)
+    dtype = np.float32 if x.dtype == torch.float32 else np.float64
+    return torch.from_numpy(np.empty(shape, dtype))
 
 
 def _times(x: Tensor, matrix: Tensor) -> Tensor:
     """Multiply rows (n, k), or the middle axis of (n, k, inner), with (k, m)."""
-    return x @ matrix if x.ndim == 2 else matrix.mT @ x
+    out = empty_like(x, len(x), matrix.shape[1], *x.shape[2:])
+    if x.ndim == 2:
+        return torch.mm(x, matrix, out=out)
+    return torch.matmul(matrix.mT, x, out=out)
 
 
 def _add_times(out: Tensor, x: Tensor, matrix: Tensor) -> None:

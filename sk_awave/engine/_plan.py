@@ -10,7 +10,7 @@ from sk_awave.engine._routes import LinearMap, Route
 
 #: Samples of a chunk of rows: enough for the calls of torch not to count, few enough to
 #: stay in a cache and for memory not to grow with the number of rows.
-CHUNK_SIZE = 2**19
+CHUNK_SIZE = 2**20
 
 
 class TransformPlan:

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_awave.engine._axis_maps import DENSE_SIZE, BlockedMap, DenseMap, make_map
+from sk_awave.engine._axis_maps import (
+    DENSE_SIZE,
+    BlockedMap,
+    DenseMap,
+    empty_like,
+    make_map,
+)
 from sk_awave.engine._boundary import adjoint_mode
 from sk_awave.engine._layout import CoeffLayout
 
@@ -138,7 +144,7 @@ class Route:
             Where to append the input of each map, which `gradients` takes.
         """
         if out is None:
-            out = x.new_empty(len(x), self.layout.n_coeffs_per_channel)
+            out = empty_like(x, len(x), self.layout.n_coeffs_per_channel)
         transform = self._apply_flat if self.is_flat else self._apply_axes
         stop = out.shape[1]
         for step in self._steps:
@@ -167,13 +173,13 @@ class Route:
             if inputs is not None:
                 inputs.append(x)
             shape[axis] = 2 * step.approximation_shape[axis]
-            y = x.new_empty(len(x), shape[axis], *x.shape[2:])
+            y = empty_like(x, len(x), shape[axis], *x.shape[2:])
             step.maps[axis].apply(x, matrices[step.first_map + axis], y)
             x = y
         approximation, *details = _bands(x.reshape(n, *shape))
-        places = out[:, details[0][0].numel() :].unflatten(1, (len(details), -1))
-        for k, detail in enumerate(details):
-            places[:, k].unflatten(1, detail.shape[1:]).copy_(detail)
+        places = out[:, approximation[0].numel() :].chunk(len(details), 1)
+        for place, detail in zip(places, details, strict=True):
+            place.unflatten(1, detail.shape[1:]).copy_(detail)
         return approximation
 
     def adjoint(
@@ -210,36 +216,34 @@ class Route:
         x = flat[:, :stop]
         for step in reversed(self._steps):
             start, stop = stop, stop + step.n_details
-            y, shape = self._join(step, x, flat, start, stop)
+            if self.is_flat:
+                last = step is self._steps[-1]  # whose parts are still together
+                parts = (flat[:, :stop],) if last else (x, flat[:, start:stop])
+            else:
+                parts = (self._interleave(step, x, flat[:, start:stop]),)
+                shape = [2 * length for length in step.approximation_shape]
             for axis, axis_map in enumerate(step.maps):
                 index = step.first_map + axis
-                y = y if self.is_flat else _expose(y, n, shape, axis)
+                if not self.is_flat:
+                    parts = (_expose(parts[0], n, shape, axis),)
+                    shape[axis] = shapes[step.first_level][axis]
                 if gradients is not None:
-                    gradients[index] = axis_map.gradients(inputs.pop(), y)
+                    gradients[index] = axis_map.gradients(inputs.pop(), parts)
                     if not inputs:  # nobody asks for the gradient of the signals
                         return None
-                y = axis_map.adjoint(y, matrices[index])
-                shape[axis] = shapes[step.first_level][axis]
-            x = y
+                x = axis_map.adjoint(parts, matrices[index])
+                parts = (x,)
         return x.reshape(n, *shapes[0])
 
-    def _join(self, step, x, flat, start, stop):
-        """Return approximation and details as a step makes them, and the shape.
-
-        The approximation `x` is that of the level, and the details are a part of `flat`.
-        """
-        if self.is_flat:
-            first = step is self._steps[-1]
-            y = flat[:, :stop] if first else torch.cat([x, flat[:, start:stop]], 1)
-            return y, list(self.layout.signal_shape)
+    def _interleave(self, step, x, details):
+        """Return approximation and details of a level as the maps of axes make them."""
         shape = [2 * length for length in step.approximation_shape]
-        y = flat.new_empty(len(flat), *shape)
-        approximation, *details = _bands(y)
+        y = empty_like(details, len(details), *shape)
+        approximation, *places = _bands(y)
         approximation.copy_(x.reshape(approximation.shape))
-        places = flat[:, start:stop].unflatten(1, (len(details), -1))
-        for k, detail in enumerate(details):
-            detail.copy_(places[:, k].unflatten(1, detail.shape[1:]))
-        return y, shape
+        for place, detail in zip(places, details.chunk(len(places), 1), strict=True):
+            place.copy_(detail.unflatten(1, place.shape[1:]))
+        return y
 
 
 class LinearMap:
