@@ -159,7 +159,7 @@ class Route:
         """Take a step of one map, with the details where they belong; return the rest."""
         (axis_map,) = step.maps
         # Later signals are what the step before wrote, and this one writes over.
-        x = x.clone() if step.first_level else x.flatten(1)
+        x = empty_like(x, *x.shape).copy_(x) if step.first_level else x.flatten(1)
         axis_map.apply(x, matrices[step.first_map], out)
         if inputs is not None:
             inputs.append(x)
