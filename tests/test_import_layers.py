@@ -44,6 +44,7 @@ ONLY_IN = {
         "decomposition/_wavelet.py",
         "datasets/_wavelet_regression.py",
     },
+    "numba": {"engine/_compiled.py"},
     "matplotlib": set(),
 }
 

@@ -130,15 +130,22 @@ def extension_terms(positions: np.ndarray, length: int, mode: str):
     )
 
 
+def extension(
+    length: int, filter_length: int, mode: str
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Return the width of the left padding, and `extension_terms` of both paddings."""
+    left = filter_length // 2 - 1 if is_periodized(mode) else filter_length - 2
+    total = 2 * coeff_length(length, filter_length, mode) + filter_length - 2
+    positions = np.r_[-left:0, length : total - left]
+    return left, *extension_terms(positions, length, mode)
+
+
 @lru_cache(maxsize=512)
 def _padding_tensors(
     length: int, filter_length: int, mode: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[int, Tensor, Tensor]:
-    """Return the left width, and `extension_terms` of both paddings as tensors."""
-    left = filter_length // 2 - 1 if is_periodized(mode) else filter_length - 2
-    total = 2 * coeff_length(length, filter_length, mode) + filter_length - 2
-    positions = np.r_[-left:0, length : total - left]
-    index, weight = extension_terms(positions, length, mode)
+    """Return `extension` with its arrays as tensors."""
+    left, index, weight = extension(length, filter_length, mode)
     with torch.inference_mode(False):  # the cache outlives the mode of its first caller
         return (
             left,

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,19 @@ from sk_awave.engine._axis_maps import (
 )
 from sk_awave.engine._boundary import adjoint_mode
 from sk_awave.engine._layout import CoeffLayout
+
+#: The samples from which the compiled loops are used, as they take a second to compile,
+#: and the threads up to which a single one of theirs is faster than products by all.
+MIN_COMPILED_SIZE, MAX_COMPILED_THREADS = 2**18, 2
+
+
+@lru_cache(maxsize=1)
+def _import_loops() -> ModuleType | None:
+    """Return the compiled loops, None without numba."""
+    try:
+        return import_module("sk_awave.engine._compiled")
+    except ImportError:
+        return None
 
 
 class _Step(NamedTuple):
@@ -46,8 +61,8 @@ class Route:
     """
 
     def __init__(self, layout: CoeffLayout, adjoint: bool = False):
-        self.layout, self._adjoint = layout, adjoint
-        mode = adjoint_mode(layout.mode) if adjoint else layout.mode
+        self.layout, self.is_synthesis_adjoint = layout, adjoint
+        self.mode = mode = adjoint_mode(layout.mode) if adjoint else layout.mode
         shape, filter_length = layout.signal_shape, layout.filter_length
         #: Whether samples are rows to the maps, or keep their axes.
         self.is_flat = len(shape) == 1 or math.prod(shape) <= DENSE_SIZE
@@ -72,6 +87,14 @@ class Route:
         maps = [axis_map for step in self._steps for axis_map in step.maps]
         return self.is_flat and len(maps) == 1 and isinstance(maps[0], DenseMap)
 
+    def pairs(self, filters: np.ndarray) -> np.ndarray:
+        """Return the filters that `apply` analyses with, (..., level, ndim, 2, K)."""
+        pairs = (
+            filters[..., 2:4, ::-1] if self.is_synthesis_adjoint else filters[..., :2, :]
+        )
+        by_level = self.layout.level, len(self.layout.signal_shape)
+        return np.broadcast_to(pairs, (*pairs.shape[:-4], *by_level, *pairs.shape[-2:]))
+
     def matrices(
         self, filters: np.ndarray
     ) -> tuple[list[tuple[np.ndarray, ...]], Callable[[list], np.ndarray]]:
@@ -91,12 +114,8 @@ class Route:
             Takes gradients with respect to the matrices to those with respect to the
             filters.
         """
-        of_pair = slice(2, 4) if self._adjoint else slice(0, 2)
-        given = filters[..., of_pair, :]
-        given = given[..., ::-1] if self._adjoint else given
-        n_levels, ndim = self.layout.level, len(self.layout.signal_shape)
-        shape = (*given.shape[:-4], n_levels, ndim, *given.shape[-2:])
-        pairs = np.broadcast_to(given, shape)
+        pairs, shared = self.pairs(filters), filters.shape
+        shape = pairs.shape
         matrices, pull_backs, places = [], [], []
         for step in self._steps:
             for axis, axis_map in enumerate(step.maps):
@@ -106,8 +125,8 @@ class Route:
                 values, pull_back = axis_map.matrices(pairs[places[-1]])
                 matrices.append(values)
                 pull_backs.append(pull_back)
-        shared = tuple(
-            axis for axis in (-4, -3) if given.shape[axis] == 1 and shape[axis] > 1
+        sum_over = tuple(
+            axis for axis in (-4, -3) if shared[axis] == 1 and shape[axis] > 1
         )
 
         def to_filters(gradients: list[tuple[np.ndarray, ...]]) -> np.ndarray:
@@ -116,9 +135,13 @@ class Route:
                 places, pull_backs, gradients, strict=True
             ):
                 d_pairs[place] = pull_back(*group)
-            d_given = d_pairs.sum(shared, keepdims=True) if shared else d_pairs
+            if sum_over:
+                d_pairs = d_pairs.sum(sum_over, keepdims=True)
             d_filters = np.zeros(filters.shape)
-            d_filters[..., of_pair, :] = d_given[..., ::-1] if self._adjoint else d_given
+            if self.is_synthesis_adjoint:
+                d_filters[..., 2:4, :] = d_pairs[..., ::-1]
+            else:
+                d_filters[..., :2, :] = d_pairs
             return d_filters
 
         return matrices, to_filters
@@ -280,11 +303,35 @@ class LinearMap:
         self, x: Tensor, out: Tensor | None = None, inputs: list[Tensor] | None = None
     ) -> Tensor:
         """Transform signals (n, *signal_shape) to (n, n_coeffs); see `Route.apply`."""
-        return self.route.apply(x, self._made[0], out, inputs)
+        loops = None if inputs is not None else self._loops(x, out)
+        if loops is None:
+            return self.route.apply(x, self._made[0], out, inputs)
+        layout, mode = self.route.layout, self.route.mode
+        out = empty_like(x, len(x), layout.n_coeffs_per_channel) if out is None else out
+        pairs = self.route.pairs(self._filters)[:, 0]
+        loops.wavedec_rows(x.numpy(), out.numpy(), pairs, layout, mode)
+        return out
 
     def adjoint(self, flat: Tensor, out: Tensor | None = None) -> Tensor:
         """Apply the adjoint: (n, n_coeffs) to (n, *signal_shape)."""
-        return self.route.adjoint(flat, self._made[0], out)
+        layout = self.route.layout
+        loops = self._loops(flat, out) if self.route.is_synthesis_adjoint else None
+        if loops is None:
+            return self.route.adjoint(flat, self._made[0], out)
+        out = empty_like(flat, len(flat), *layout.signal_shape) if out is None else out
+        pairs = self.route.pairs(self._filters)[:, 0, :, ::-1]
+        loops.waverec_rows(flat.numpy(), out.numpy(), pairs, layout)
+        return out
+
+    def _loops(self, x: Tensor, out: Tensor | None) -> ModuleType | None:
+        """Return the compiled loops where they are installed, apply and are faster."""
+        is_long = len(self.route.layout.signal_shape) == 1 and not self.route.is_dense
+        if not is_long or x.device.type != "cpu" or x.numel() < MIN_COMPILED_SIZE:
+            return None
+        if torch.get_num_threads() > MAX_COMPILED_THREADS or not self.route.layout.level:
+            return None
+        in_order = all(t is None or t.is_contiguous() for t in (x, out))
+        return _import_loops() if in_order else None
 
     def accumulate(self, flat: Tensor, inputs: list[Tensor]) -> None:
         """Add the gradient of ``<flat, apply(x)>``; `inputs` are those of `apply`."""
