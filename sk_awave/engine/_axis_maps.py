@@ -76,70 +76,59 @@ def dense_matrix(
     pull_back : callable
         Takes gradients with respect to the matrix to those with respect to `pairs`.
     """
-    n_levels, batch = pairs.shape[-4], pairs.shape[:-4]
     levels = []  # (approximation so far, matrix of the level, its pull-back)
     approximation, shape, parts = None, signal_shape, []
-    for j in range(n_levels):
+    for j in range(pairs.shape[-4]):
         step, step_pull_back = _one_level(pairs[..., j, :, :, :], shape, mode)
         levels.append((approximation, step, step_pull_back))
-        bands = step if approximation is None else approximation[..., None, :, :] @ step
-        approximation, details = bands[..., 0, :, :], bands[..., 1:, :, :]
-        parts.append(_side_by_side(details))
+        bands = step if approximation is None else approximation @ step
         shape = tuple(coeff_length(n, pairs.shape[-1], mode) for n in shape)
+        approximation, details = np.split(bands, [math.prod(shape)], -1)
+        parts.append(details)
     parts = [approximation, *reversed(parts)]
 
     def pull_back(d_matrix: np.ndarray) -> np.ndarray:
         d_pairs = np.empty(pairs.shape)
         stop = approximation.shape[-1]
         d_approximation = d_matrix[..., :stop]
-        for j in reversed(range(n_levels)):
-            before, step, step_pull_back = levels[j]
-            d_bands = np.empty(
-                (*batch, step.shape[-3], d_matrix.shape[-2], step.shape[-1])
-            )
-            start, stop = stop, stop + (step.shape[-3] - 1) * step.shape[-1]
-            d_bands[..., 0, :, :] = d_approximation
-            details = d_matrix[..., start:stop]
-            details = details.reshape(*details.shape[:-1], -1, step.shape[-1])
-            d_bands[..., 1:, :, :] = details.swapaxes(-3, -2)
-            if before is None:
-                d_step = d_bands
-            else:
-                d_step = before.swapaxes(-2, -1)[..., None, :, :] @ d_bands
-                d_approximation = (d_bands @ step.swapaxes(-2, -1)).sum(-3)
+        for j, (before, step, step_pull_back) in reversed(list(enumerate(levels))):
+            width = d_approximation.shape[-1]
+            start, stop = stop, stop + step.shape[-1] - width
+            d_bands = np.empty((*d_matrix.shape[:-1], step.shape[-1]))
+            d_bands[..., :width] = d_approximation
+            d_bands[..., width:] = d_matrix[..., start:stop]
+            d_step = d_bands
+            if before is not None:
+                d_step = before.swapaxes(-2, -1) @ d_bands
+                d_approximation = d_bands @ step.swapaxes(-2, -1)
             d_pairs[..., j, :, :, :] = step_pull_back(d_step)
         return d_pairs
 
     return np.concatenate(parts, -1), pull_back
 
 
-def _side_by_side(bands: np.ndarray) -> np.ndarray:
-    """Turn matrices of shape (..., bands, n, m) to (..., n, bands * m)."""
-    if bands.shape[-3] == 1:
-        return bands[..., 0, :, :]
-    bands = bands.swapaxes(-3, -2)
-    return bands.reshape(*bands.shape[:-2], -1)
-
-
 def _one_level(
     by_axis: np.ndarray, shape: tuple[int, ...], mode: str
 ) -> tuple[np.ndarray, PullBack]:
-    """Return the matrices of the bands of one level, (..., 2**ndim, n, m)."""
+    """Return the matrix of one level, with its bands side by side."""
     batch, filter_length = by_axis.shape[:-3], by_axis.shape[-1]
     bases = [_basis(n, filter_length, mode) for n in shape]
     factors = [
         (by_axis[..., axis, :, :] @ basis).reshape(*batch, 2, n, -1)
         for axis, (basis, n) in enumerate(zip(bases, shape, strict=True))
     ]
+    bands = reduce(_kronecker, factors)  # (..., 2**ndim, n, m)
+    step = bands.swapaxes(-3, -2).reshape(*batch, bands.shape[-2], -1)
 
     def pull_back(d_step: np.ndarray) -> np.ndarray:
-        d_pairs = np.empty(by_axis.shape)
-        for axis, d_factor in enumerate(_kronecker_pull_back(d_step, factors)):
+        d_bands = d_step.reshape(*d_step.shape[:-1], bands.shape[-3], -1)
+        d_bands, d_pairs = d_bands.swapaxes(-3, -2), np.empty(by_axis.shape)
+        for axis, d_factor in enumerate(_kronecker_pull_back(d_bands, factors)):
             flat = d_factor.reshape(*batch, 2, -1)
             d_pairs[..., axis, :, :] = flat @ bases[axis].T
         return d_pairs
 
-    return reduce(_kronecker, factors), pull_back
+    return step, pull_back
 
 
 def _kronecker(left: np.ndarray, right: np.ndarray) -> np.ndarray:

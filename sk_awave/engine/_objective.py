@@ -99,9 +99,8 @@ class Objective:
 
     def set_parameters(self, theta: np.ndarray) -> None:
         """Set the parameters from a flat array."""
-        with torch.no_grad():
-            flat = torch.as_tensor(theta, dtype=torch.float64)
-            self.bank.original.copy_(flat.reshape(self.bank.original.shape))
+        flat = torch.as_tensor(theta, dtype=torch.float64)
+        self.bank.original.data.copy_(flat.reshape(self.bank.original.shape))
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the weighted sum and its gradient; see Note [gradient in closed form].
@@ -262,7 +261,7 @@ class Objective:
         With a gradient, that of their weighted sum is collected by the two maps.
         """
         needed = self._needed_data_terms(input_gradients, training)
-        totals = {name: x.new_zeros((), dtype=torch.float64) for name in needed}
+        totals = dict.fromkeys(needed, 0.0)
         # The moments are those of all signals.
         if "reconstruction" in needed and x is self.x and analysis.matrix is not None:
             needed.discard("reconstruction")
@@ -281,7 +280,7 @@ class Objective:
                 analysis, adjoint, rows, fields, needed, len(x), with_gradient
             )
             for name, term in terms.items():
-                totals[name] += term
+                totals[name] = totals[name] + term.double()
         return totals
 
     def _chunk_terms(self, analysis, adjoint, rows, fields, needed, n, with_gradient):
