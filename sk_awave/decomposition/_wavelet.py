@@ -1,5 +1,6 @@
 """The multilevel wavelet transform as a scikit-learn transformer."""
 
+from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._layout import CoeffLayout, resolve_level
-from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._plan import TransformPlan, rows_per_chunk
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -72,9 +73,8 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_coefficients(self, X, self.layout_.n_coeffs)
         rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
-        plan = TransformPlan(self.layout_)
-        synthesis = plan.synthesis_adjoint(*self._filters_like(rows)).adjoint
-        signals = self._map_rows(rows, self.layout_.signal_shape, plan, synthesis)
+        synthesis = self._linear_map(rows, adjoint=True).adjoint
+        signals = self._map_rows(rows, self.layout_.signal_shape, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
 
     def get_feature_names_out(self, input_features=None):
@@ -98,17 +98,23 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def _to_coefficients(self, X, adjoint=False):
         """Apply analysis, or the adjoint of synthesis, to valid signals."""
         rows = X.reshape(-1, *self.layout_.signal_shape)
-        plan = TransformPlan(self.layout_)
-        kind = plan.synthesis_adjoint if adjoint else plan.analysis
-        transform = kind(*self._filters_like(rows)).apply
+        transform = self._linear_map(rows, adjoint).apply
         shape = (self.layout_.n_coeffs_per_channel,)
-        flat = self._map_rows(rows, shape, plan, transform)
+        flat = self._map_rows(rows, shape, transform)
         return flat.reshape(len(X), self.layout_.n_coeffs)
 
-    def _filters_like(self, rows):
-        """Return the filters, and an empty tensor of the kind that is transformed."""
-        empty = as_tensor(rows[:0], self._torch_device(rows))
-        return self.filter_bank_, empty
+    def _linear_map(self, rows, adjoint):
+        """Return analysis, or the adjoint of synthesis, of what `rows` are."""
+        like = as_tensor(rows[:0], self._torch_device(rows))
+        filters = np.ascontiguousarray(self.filter_bank_)
+        return _cached_map(
+            self.layout_,
+            adjoint,
+            filters.tobytes(),
+            filters.shape,
+            like.dtype,
+            like.device,
+        )
 
     def _make_layout(self, sample_shape, filter_length):
         n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)
@@ -127,14 +133,14 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
                 f"torch device that exists here. Got {self.device!r} instead."
             ) from error
 
-    def _map_rows(self, rows, shape, plan, function):
+    def _map_rows(self, rows, shape, function):
         """Map rows to rows of `shape` in chunks, each written once to its place."""
         is_tensor = isinstance(rows, torch.Tensor)
         shape = (len(rows), *shape)
         out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
         target = out if is_tensor else torch.from_numpy(out)
         device = self._torch_device(rows)
-        size = self.batch_size or plan.rows_per_chunk
+        size = self.batch_size or rows_per_chunk(self.layout_)
         for start in range(0, len(rows), size):
             chunk = as_tensor(rows[start : start + size], device)
             place = target[start : start + size]
@@ -149,6 +155,15 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@lru_cache(maxsize=16)
+def _cached_map(layout, adjoint, filters, shape, dtype, device):
+    """Make a linear map; that of the last call serves again, as for single samples."""
+    plan = TransformPlan(layout)
+    kind = plan.synthesis_adjoint if adjoint else plan.analysis
+    filters = np.frombuffer(filters).reshape(shape)
+    return kind(filters, torch.empty(0, dtype=dtype, device=device))
 
 
 def as_tensor(array, device):

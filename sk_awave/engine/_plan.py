@@ -61,4 +61,9 @@ class TransformPlan:
     @property
     def rows_per_chunk(self) -> int:
         """How many rows make about `CHUNK_SIZE` samples."""
-        return max(1, CHUNK_SIZE // math.prod(self.layout.signal_shape))
+        return rows_per_chunk(self.layout)
+
+
+def rows_per_chunk(layout: CoeffLayout) -> int:
+    """Return how many rows make about `CHUNK_SIZE` samples."""
+    return max(1, CHUNK_SIZE // math.prod(layout.signal_shape))
