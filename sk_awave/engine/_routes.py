@@ -28,10 +28,10 @@ MIN_COMPILED_SIZE, MAX_COMPILED_THREADS = 2**18, 2
 
 @lru_cache(maxsize=1)
 def _import_loops() -> ModuleType | None:
-    """Return the compiled loops, None without numba."""
+    """Return the compiled loops, None without numba or a place for what it compiles."""
     try:
         return import_module("sk_awave.engine._compiled")
-    except ImportError:
+    except (ImportError, RuntimeError):
         return None
 
 
