@@ -643,7 +643,7 @@ FUNCTIONS = {"transform": forward_functions, "step": step_functions}
 
 def measure_growth(rounds, quick):
     """Measure how time grows with the number of samples."""
-    powers = [4**i for i in range(3 if quick else 4)]
+    powers = [4**i for i in range(2 if quick else 4)]
     families = {
         "signals of 64 samples": [(1_000 * power, 64) for power in powers],
         "samples of 4 signals": [(4, 16_384 * power) for power in powers],
