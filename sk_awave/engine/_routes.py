@@ -308,7 +308,7 @@ class LinearMap:
             return self.route.apply(x, self._made[0], out, inputs)
         layout, mode = self.route.layout, self.route.mode
         out = empty_like(x, len(x), layout.n_coeffs_per_channel) if out is None else out
-        pairs = self.route.pairs(self._filters)[:, 0]
+        pairs = self.route.pairs(self._filters)
         loops.wavedec_rows(x.numpy(), out.numpy(), pairs, layout, mode)
         return out
 
@@ -319,13 +319,14 @@ class LinearMap:
         if loops is None:
             return self.route.adjoint(flat, self._made[0], out)
         out = empty_like(flat, len(flat), *layout.signal_shape) if out is None else out
-        pairs = self.route.pairs(self._filters)[:, 0, :, ::-1]
+        pairs = self.route.pairs(self._filters)[..., ::-1]
         loops.waverec_rows(flat.numpy(), out.numpy(), pairs, layout)
         return out
 
     def _loops(self, x: Tensor, out: Tensor | None) -> ModuleType | None:
         """Return the compiled loops where they are installed, apply and are faster."""
-        is_long = len(self.route.layout.signal_shape) == 1 and not self.route.is_dense
+        shape = self.route.layout.signal_shape
+        is_long = len(shape) <= 2 and min(shape) > DENSE_SIZE
         if not is_long or x.device.type != "cpu" or x.numel() < MIN_COMPILED_SIZE:
             return None
         if torch.get_num_threads() > MAX_COMPILED_THREADS or not self.route.layout.level:

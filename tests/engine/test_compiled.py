@@ -18,6 +18,7 @@ def always(monkeypatch):
     """Use the loops for any number of samples; fail if products are used."""
     pytest.importorskip("numba")
     monkeypatch.setattr(_routes, "MIN_COMPILED_SIZE", 0)
+    monkeypatch.setattr(_routes, "DENSE_SIZE", 0)
     monkeypatch.setattr(_routes, "MAX_COMPILED_THREADS", 10**6)
     for name in ("apply", "adjoint"):
         monkeypatch.setattr(_routes.Route, name, None)
@@ -25,21 +26,24 @@ def always(monkeypatch):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["haar", "db2", "bior2.2", "db5"])
-@pytest.mark.parametrize("length", [129, 1000, 1023, 2500])
-def test_loops_are_the_reference(always, name, length, mode):
+@pytest.mark.parametrize(
+    "shape", [(129,), (1000,), (1023,), (2500,), (16, 17), (41, 40), (9, 100), (64, 5)]
+)
+def test_loops_are_the_reference(always, name, shape, mode):
     filters = FilterBank.from_wavelet(name, "fixed")().detach()
     filters = torch.cat([filters, 1.1 * filters, 0.9 * filters])  # one for each level
-    layout = CoeffLayout((length,), None, filters.shape[-1], 3, mode)
+    filters = torch.cat([filters, 1.2 * filters][: len(shape)], 1)  # and axis
+    layout = CoeffLayout(shape, None, filters.shape[-1], 3, mode)
     generator = torch.Generator().manual_seed(0)
     kwargs = {"generator": generator, "dtype": torch.float64}
-    x, flat = torch.randn(3, length, **kwargs), torch.randn(3, layout.n_coeffs, **kwargs)
+    x, flat = torch.randn(3, *shape, **kwargs), torch.randn(3, layout.n_coeffs, **kwargs)
     plan = TransformPlan(layout)
     analysis = plan.analysis(filters.numpy(), x)
     adjoint = plan.synthesis_adjoint(filters.numpy(), x)
     for actual, expected in (
         (analysis.apply(x), layout.pack(wavedec(x, filters, mode, 3))),
         (adjoint.apply(x), layout.pack(waverec_adjoint(x, filters, mode, 3))),
-        (adjoint.adjoint(flat), waverec(layout.unpack(flat), filters, mode, (length,))),
+        (adjoint.adjoint(flat), waverec(layout.unpack(flat), filters, mode, shape)),
     ):
         # Extrapolating modes amplify, and rounding with it.
         scale = max(1.0, float(expected.abs().max()))
