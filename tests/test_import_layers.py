@@ -42,10 +42,11 @@ ONLY_IN = {
     "pywt": {
         "engine/_filter_bank.py",
         "decomposition/_wavelet.py",
+        "datasets/_ecg.py",
         "datasets/_wavelet_regression.py",
     },
     "numba": {"engine/_compiled.py"},
-    "matplotlib": set(),
+    "matplotlib": {"inspection/_plot/_panels.py"},
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._layout import CoeffLayout, resolve_level
@@ -149,6 +150,18 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             else:
                 place.copy_(function(chunk))
         return out
+
+    def _repr_html_inner(self):
+        return super()._repr_html_inner() + self._fitted_html()
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:  # not with set_config(display="text")
+            bundle["text/html"] += self._fitted_html()
+        return bundle
+
+    def _fitted_html(self):
+        return wavelets_html(self.wavelet_) if hasattr(self, "wavelet_") else ""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

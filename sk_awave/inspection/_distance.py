@@ -1,9 +1,8 @@
 """How far two wavelets are from each other."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.inspection._checks import single_wavelet
 
 #: How often ``psi`` is refined: the level of Ha et al. (2021).
 _REFINEMENTS = 5
@@ -48,6 +47,7 @@ def wavelet_distance(a, b, *, metric="psi"):
 
     See Also
     --------
+    closest_wavelet : The named wavelet at the smallest distance.
     AdaptiveWaveletTransformer : Learns a wavelet, which this can compare with others.
 
     Notes
@@ -79,7 +79,7 @@ def wavelet_distance(a, b, *, metric="psi"):
             "The 'metric' parameter of wavelet_distance must be 'psi' or 'cosine'. Got "
             f"{metric!r} instead."
         )
-    a, b = _single_wavelet(a), _single_wavelet(b)
+    a, b = (single_wavelet(source, "wavelet_distance") for source in (a, b))
     if metric == "psi":
         a, b = _align(_psi(a), _psi(b))
         return float(np.linalg.norm(a - b))
@@ -87,19 +87,6 @@ def wavelet_distance(a, b, *, metric="psi"):
     if np.array_equal(a, b):  # not the rounding of the quotient below
         return 0.0
     return max(0.0, float(1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b))))
-
-
-def _single_wavelet(source):
-    """Return the wavelet of a name, a wavelet or a fitted transformer."""
-    if hasattr(source, "fit") and not hasattr(source, "wavelet_"):
-        check_is_fitted(source)
-    wavelet = getattr(source, "wavelet_", source)
-    if isinstance(wavelet, (list, tuple)):
-        raise ValueError(
-            f"wavelet_distance compares single wavelets. Got {len(wavelet)} of them "
-            "(of a transformer with per_level or per_axis): pass one of its wavelet_."
-        )
-    return as_wavelet(wavelet)
 
 
 def _psi(wavelet):

@@ -1,0 +1,1 @@
+"""Displays, after the protocol of scikit-learn's."""

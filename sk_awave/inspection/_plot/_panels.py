@@ -1,0 +1,47 @@
+"""Where the displays draw: the one module here that needs matplotlib."""
+
+import numpy as np
+
+#: Distinct to every kind of colour vision, with white at zero.
+SIGNED = "RdBu_r"
+
+
+def make_panels(ax, display, n_rows=1, n_columns=1, **ratios):
+    """Split a new figure, or the place of `ax`, into panels; tell `display` of them."""
+    if ax is None:
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                f"{type(display).__name__}.plot requires matplotlib. You can install it "
+                "with `pip install matplotlib`."
+            ) from error
+        _, ax = plt.subplots(layout="constrained")
+    panels = [ax]
+    if n_rows * n_columns > 1:
+        place = ax.get_subplotspec()
+        if place is None:
+            raise ValueError("ax must be one of plt.subplots, to be split into panels.")
+        ax.set_axis_off()
+        grid = place.subgridspec(n_rows, n_columns, **ratios)
+        panels = [ax.figure.add_subplot(grid[i]) for i in range(n_rows * n_columns)]
+    for panel in panels:
+        panel.tick_params(labelsize="small")
+    display.figure_, display.ax_ = ax.figure, panels[0]
+    display.axes_ = np.array(panels).reshape(n_rows, n_columns)
+    return display.axes_
+
+
+def label(panel, x="", y="", title=""):
+    """Label a panel in the size of its ticks, which fits into narrow figures."""
+    panel.set_xlabel(x, fontsize="small")
+    panel.set_ylabel(y, fontsize="small")
+    panel.set_title(title, fontsize="small")
+
+
+def draw_image(panel, image, title, limits=(None, None)):
+    """Draw an image in grey, without ticks."""
+    panel.imshow(image, cmap="gray", vmin=limits[0], vmax=limits[1])
+    panel.set_xticks([])
+    panel.set_yticks([])
+    label(panel, title=title)

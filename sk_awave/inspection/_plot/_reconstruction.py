@@ -1,0 +1,151 @@
+"""Display of what some bands say of a sample."""
+
+import numpy as np
+
+from sk_awave.inspection._checks import as_batch, check_drawable, split_channel
+from sk_awave.inspection._plot._panels import draw_image, label, make_panels
+
+
+class ReconstructionDisplay:
+    """A sample, and what some of its bands make of it.
+
+    All other coefficients are set to zero.
+
+    It is recommended to create it by `from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    signal : ndarray of shape (length,) or (height, width)
+        One channel of the sample.
+
+    reconstruction : ndarray of the shape of `signal`
+        Its reconstruction.
+
+    bands : sequence of str
+        The names of the bands.
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (1, 1) or (1, 2) of matplotlib Axes
+        The panel of a signal, or those of image and reconstruction.
+
+    ax_ : matplotlib Axes
+        The first panel.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> import pywt
+    >>> from sk_awave import WaveletTransformer
+    >>> from sk_awave.inspection import ReconstructionDisplay
+    >>> X = pywt.data.ecg().reshape(-1, 128) / 100.0
+    >>> transformer = WaveletTransformer("db2", level=2).fit(X)
+    >>> bands = ["cA2", "cD2", "cD1"]
+    >>> display = ReconstructionDisplay.from_estimator(transformer, X[0], bands=bands)
+    >>> np.allclose(display.reconstruction, X[0])
+    True
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, signal, reconstruction, bands):
+        self.signal = signal
+        self.reconstruction = reconstruction
+        self.bands = bands
+
+    @classmethod
+    def from_estimator(cls, estimator, x, *, bands=None, channel=0, ax=None):
+        """Draw a sample and its reconstruction from some bands.
+
+        Parameters
+        ----------
+        estimator : fitted transformer
+            Of signals or images.
+
+        x : array-like or tensor of the shape of a sample in fit
+            The sample.
+
+        bands : sequence of str, default=None
+            Names of bands, as ``("cA4", "cD4")``. By default those of the coarsest level.
+
+        channel : int, default=0
+            The channel that is drawn.
+
+        ax : matplotlib Axes, default=None
+            See `plot`.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            With the drawing in ``figure_``.
+
+        Raises
+        ------
+        ValueError
+            If `x` is not one sample, there is no such channel or band, or the transformer
+            is one of volumes.
+        NotFittedError
+            If the transformer is not fitted.
+        """
+        check_drawable(estimator, cls.__name__)
+        batch = as_batch(estimator, x)
+        layout = estimator.layout_
+        bands = _check_bands(bands, layout)
+        kept = np.concatenate(
+            [np.full(band.stop - band.start, band.name in bands) for band in layout.bands]
+        )
+        coeffs = np.asarray(estimator.transform(batch)) * np.tile(
+            kept, layout.n_channels or 1
+        )
+        signal, reconstruction = (
+            split_channel(values, estimator, layout.signal_shape, channel)
+            for values in (batch, estimator.inverse_transform(coeffs))
+        )
+        return cls(signal, reconstruction, bands).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw sample and reconstruction.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            The place to draw at, which is split into panels for an image. By default a
+            new figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            Itself.
+        """
+        names = " + ".join(self.bands)
+        if len(self.bands) > 3:
+            names = f"{len(self.bands)} bands"
+        if self.signal.ndim == 2:
+            left, right = make_panels(ax, self, 1, 2)[0]
+            limits = np.min(self.signal), np.max(self.signal)
+            draw_image(left, self.signal, "image", limits)
+            draw_image(right, self.reconstruction, names, limits)
+            return self
+        panel = make_panels(ax, self)[0, 0]
+        panel.plot(self.signal, color="0.65", label="signal")
+        panel.plot(self.reconstruction, color="C0", label=names)
+        panel.legend(fontsize="x-small", frameon=False, handlelength=1)
+        label(panel, "time (samples)", "amplitude")
+        return self
+
+
+def _check_bands(bands, layout):
+    """Return the names of bands, or raise ValueError if one is unknown."""
+    if bands is None:
+        return [band.name for band in layout.bands if band.level == layout.level]
+    bands = [bands] if isinstance(bands, str) else list(bands)
+    valid = [band.name for band in layout.bands]
+    if not bands or not set(bands) <= set(valid):
+        raise ValueError(
+            f"The 'bands' parameter must be names among {valid}. Got {bands} instead."
+        )
+    return bands

@@ -1,0 +1,252 @@
+"""Displays of a wavelet: its functions, its filters and their frequencies."""
+
+import numpy as np
+
+from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.inspection._checks import check_transformer, single_wavelet
+from sk_awave.inspection._functions import frequency_response, wavelet_functions
+from sk_awave.inspection._plot._panels import label, make_panels
+
+
+class WaveletDisplay:
+    """Scaling function and wavelet, with the starting wavelet behind them.
+
+    It is recommended to create it by `from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    functions : dict of str to WaveletFunctions
+        What `wavelet_functions` returns of each wavelet, by its title: '' where there is
+        only one, otherwise such as 'level 1' or 'level 1, axis 0'.
+
+    start : WaveletFunctions, default=None
+        Those of the wavelet that learning started from.
+
+    start_name : str, default=None
+        Its name.
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (n_wavelets, 2) of matplotlib Axes
+        The panels: scaling function and wavelet.
+
+    ax_ : matplotlib Axes
+        The first panel.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    wavelet_functions : Computes what this draws.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pywt
+    >>> from sk_awave import AdaptiveWaveletTransformer
+    >>> from sk_awave.inspection import WaveletDisplay
+    >>> X = pywt.data.ecg()[:1000].reshape(-1, 40) / 100.0
+    >>> transformer = AdaptiveWaveletTransformer("db3", level=3).fit(X)
+    >>> display = WaveletDisplay.from_estimator(transformer)
+    >>> [line.get_label() for line in display.ax_.get_lines()]
+    ['db3', 'learned']
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, functions, *, start=None, start_name=None):
+        self.functions = functions
+        self.start = start
+        self.start_name = start_name
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the wavelet of a transformer, or any wavelet.
+
+        Parameters
+        ----------
+        estimator : fitted transformer, pywt.Wavelet or str
+            With ``per_level`` or ``per_axis`` each of the wavelets is drawn. The starting
+            wavelet is the parameter `wavelet` of a transformer that learns.
+
+        ax : matplotlib Axes, default=None
+            See `plot`.
+
+        Returns
+        -------
+        display : WaveletDisplay
+            With the drawing in ``figure_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the transformer is not fitted.
+        """
+        functions = {
+            title: wavelet_functions(wavelet)
+            for title, wavelet in _titled_wavelets(estimator).items()
+        }
+        if not hasattr(estimator, "loss_curve_"):
+            return cls(functions).plot(ax=ax)
+        start = as_wavelet(estimator.wavelet)
+        start_functions = wavelet_functions(start)
+        display = cls(functions, start=start_functions, start_name=start.name)
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the functions; the starting ones turned to the sign of the learned ones.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            The place to draw at, which is split into panels. By default a new figure.
+
+        Returns
+        -------
+        display : WaveletDisplay
+            Itself.
+        """
+        axes = make_panels(ax, self, len(self.functions), 2)
+        items = zip(axes, self.functions.items(), strict=True)
+        for row, (title, functions) in items:
+            for panel, name in zip(row, ("phi", "psi"), strict=True):
+                self._draw(panel, functions, name)
+            label(row[0], y=title or "amplitude")
+        label(axes[0, 0], y=axes[0, 0].get_ylabel(), title=r"scaling function $\varphi$")
+        label(axes[0, 1], title=r"wavelet $\psi$")
+        for panel in axes[-1]:
+            panel.set_xlabel("time (samples)", fontsize="small")
+        for panel in axes[:-1].flat:
+            panel.tick_params(labelbottom=False)
+        if self.start is not None:
+            axes[0, 0].legend(fontsize="x-small", frameon=False, handlelength=1)
+        return self
+
+    def _draw(self, panel, functions, name):
+        learned = getattr(functions, name)
+        if self.start is not None:
+            ghost = getattr(self.start, name)
+            n = min(len(ghost), len(learned))
+            sign = -1 if ghost[:n] @ learned[:n] < 0 else 1
+            panel.plot(self.start.x, sign * ghost, color="0.65", label=self.start_name)
+        panel.plot(functions.x, learned, color="C0", label="learned")
+
+
+class FilterBankDisplay:
+    """The taps of the filters of analysis, and their gains.
+
+    It is recommended to create it by `from_estimator`. All parameters are stored as
+    attributes.
+
+    Parameters
+    ----------
+    dec_lo, dec_hi : array-like of shape (n_taps,)
+        The low-pass and the high-pass filter.
+
+    response : FrequencyResponse
+        What `frequency_response` returns of them.
+
+    Attributes
+    ----------
+    axes_ : ndarray of shape (1, 2) of matplotlib Axes
+        The panels: taps and gains.
+
+    ax_ : matplotlib Axes
+        The first panel.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    frequency_response : Computes the gains.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sk_awave.inspection import FilterBankDisplay
+    >>> display = FilterBankDisplay.from_estimator("db2")
+    >>> [line.get_label() for line in display.axes_[0, 1].get_lines()]
+    ['low-pass', 'high-pass']
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, dec_lo, dec_hi, response):
+        self.dec_lo = dec_lo
+        self.dec_hi = dec_hi
+        self.response = response
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the filters of a transformer, or of any wavelet.
+
+        Parameters
+        ----------
+        estimator : fitted transformer, pywt.Wavelet or str
+            With a single wavelet; otherwise pass one of its ``wavelet_``.
+
+        ax : matplotlib Axes, default=None
+            See `plot`.
+
+        Returns
+        -------
+        display : FilterBankDisplay
+            With the drawing in ``figure_``.
+
+        Raises
+        ------
+        ValueError
+            If the transformer has several wavelets.
+        NotFittedError
+            If the transformer is not fitted.
+        """
+        wavelet = single_wavelet(estimator, cls.__name__)
+        filters = np.array(wavelet.dec_lo), np.array(wavelet.dec_hi)
+        return cls(*filters, frequency_response(wavelet)).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw taps and gains.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            The place to draw at, which is split into panels. By default a new figure.
+
+        Returns
+        -------
+        display : FilterBankDisplay
+            Itself.
+        """
+        taps, gains = make_panels(ax, self, 1, 2)[0]
+        filters = (self.dec_lo, "C0", "o"), (self.dec_hi, "C1", "s")
+        for values, colour, marker in filters:
+            stems = taps.stem(values, linefmt=colour, markerfmt=marker, basefmt="k-")
+            stems.markerline.set(color=colour, markersize=3)
+            stems.baseline.set_linewidth(0.8)
+        frequencies, low, high = self.response
+        gains.plot(frequencies, np.abs(low), "C0-", label="low-pass")
+        gains.plot(frequencies, np.abs(high), "C1--", label="high-pass")
+        gains.legend(
+            fontsize="x-small", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1)
+        )
+        label(taps, "tap (samples)", "value")
+        label(gains, "frequency\n(cycles/sample)", "gain")
+        return self
+
+
+def _titled_wavelets(source):
+    """Return each wavelet of a transformer, or the one given, by its title."""
+    if hasattr(source, "fit"):
+        check_transformer(source, "wavelet_", "WaveletDisplay")
+        source = source.wavelet_
+    levels = source if isinstance(source, list) else [source]
+    titled = {}
+    for i, wavelets in enumerate(levels, 1):
+        title = [f"level {i}"] if isinstance(source, list) else []
+        if isinstance(wavelets, tuple):
+            for axis, wavelet in enumerate(wavelets):
+                titled[", ".join([*title, f"axis {axis}"])] = wavelet
+        else:
+            titled["".join(title)] = wavelets
+    return titled
