@@ -12,8 +12,10 @@ _PUBLIC = {
     "AdaptiveWaveletTransformerCV": "sk_awave.model_selection",
     "FilterBank": "sk_awave.engine",
     "MultilevelDWT": "sk_awave.engine",
+    "PeakCounter": "sk_awave.feature_extraction",
     "SubbandPooling": "sk_awave.feature_extraction",
     "Teacher": "sk_awave.attribution",
+    "WaveletThresholder": "sk_awave.feature_extraction",
     "WaveletTransformer": "sk_awave.decomposition",
     "adaptive_wavelet_path": "sk_awave.model_selection",
 }

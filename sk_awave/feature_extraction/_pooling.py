@@ -4,21 +4,15 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sk_awave.decomposition._wavelet import WaveletTransformer
+from sk_awave.feature_extraction._base import BaseOfBands
 from sk_awave.feature_extraction._statistics import STATISTICS, statistic_names
 from sk_awave.utils._sklearn import Interval, _check_feature_names_in, _fit_context
 
 
-class SubbandPooling(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class SubbandPooling(BaseOfBands):
     """Pool each band of a wavelet transform into a few statistics.
 
     Where in a signal something happens often does not matter, only how strongly and at
@@ -144,17 +138,7 @@ class SubbandPooling(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             If `transformer` has no ``layout_`` once it is fitted.
         """
         self._check_statistics()
-        if get_config()["enable_metadata_routing"]:
-            fit_params = process_routing(self, "fit", **fit_params).transformer.fit
-        transformer = clone(self._template()).fit(X, y, **fit_params)
-        if not hasattr(transformer, "layout_"):
-            raise TypeError(
-                "The 'transformer' parameter of SubbandPooling must be a transformer "
-                "with a layout_ of bands, such as WaveletTransformer. Got "
-                f"{self.transformer!r} instead."
-            )
-        self.transformer_ = transformer
-        return self
+        return self._fit_bands(X, y, fit_params)
 
     def transform(self, X):
         """Transform signals to the statistics of their bands.
@@ -206,33 +190,6 @@ class SubbandPooling(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             names = [f"ch{c}_{name}" for c in range(n_channels) for name in names]
         return np.asarray(names, dtype=object)
 
-    @property
-    def n_features_in_(self):
-        """The number of values of a sample."""
-        return self.transformer_.n_features_in_
-
-    @property
-    def feature_names_in_(self):
-        """Names of the columns of `X`, where it has string names."""
-        return self.transformer_.feature_names_in_
-
-    def get_metadata_routing(self):
-        """Say what metadata goes to the transformer.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Everything that the transformer's `fit` requests.
-        """
-        mapping = MethodMapping()
-        for caller in ("fit", "fit_transform"):
-            mapping.add(caller=caller, callee="fit")
-        router = MetadataRouter(owner=type(self).__name__)
-        return router.add(transformer=self._template(), method_mapping=mapping)
-
-    def _template(self):
-        return WaveletTransformer() if self.transformer is None else self.transformer
-
     def _check_statistics(self):
         """Raise ValueError for what `_parameter_constraints` cannot express."""
         chosen = list(self.statistics)
@@ -261,9 +218,3 @@ class SubbandPooling(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         ]
         pooled = np.concatenate(pooled, axis=-1, dtype=flat.dtype)
         return pooled.reshape(len(flat), -1)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -1,0 +1,73 @@
+"""Estimators that contain a wavelet transformer."""
+
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+
+from sk_awave.decomposition._wavelet import WaveletTransformer
+
+
+class BaseContainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+    """Contains a wavelet transformer, of which a clone is fitted."""
+
+    def get_metadata_routing(self):
+        """Say what metadata goes to the transformer.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Everything that the transformer's `fit` requests.
+        """
+        mapping = MethodMapping()
+        for caller in ("fit", "fit_transform"):
+            mapping.add(caller=caller, callee="fit")
+        router = MetadataRouter(owner=type(self).__name__)
+        return router.add(transformer=self._template(), method_mapping=mapping)
+
+    def _template(self):
+        """Return the transformer to clone."""
+        return WaveletTransformer() if self.transformer is None else self.transformer
+
+    def _fit_transformer(self, X, y, fit_params, attribute, what):
+        """Fit a clone, and check that it has what is needed of it."""
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).transformer.fit
+        transformer = clone(self._template()).fit(X, y, **fit_params)
+        if not hasattr(transformer, attribute):
+            raise TypeError(
+                f"The 'transformer' parameter of {type(self).__name__} must be a "
+                f"transformer with a {attribute}{what}, such as WaveletTransformer. Got "
+                f"{self.transformer!r} instead."
+            )
+        return transformer
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class BaseOfBands(BaseContainer):
+    """Works on the bands of the transformer it contains."""
+
+    @property
+    def n_features_in_(self):
+        """The number of values of a sample."""
+        return self.transformer_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the columns of `X`, where it has string names."""
+        return self.transformer_.feature_names_in_
+
+    def _fit_bands(self, X, y, fit_params):
+        """Set ``transformer_``."""
+        self.transformer_ = self._fit_transformer(
+            X, y, fit_params, "layout_", " of bands"
+        )
+        return self

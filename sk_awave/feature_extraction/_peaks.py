@@ -1,0 +1,365 @@
+"""Histograms of what the peaks of images look like."""
+
+import math
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.decomposition._wavelet import WaveletTransformer
+from sk_awave.feature_extraction._base import BaseContainer
+from sk_awave.utils._sklearn import (
+    Interval,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+)
+from sk_awave.utils._validation import split_shape, validate_signals
+
+#: Learned bins span all training responses but this share at each end.
+_TAIL = 0.005
+
+_HEIGHT = np.array([[[0, 0, 0], [0, 1, 0], [0, 0, 0]]], dtype=float)
+_LAPLACE = np.array([[[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]]]) / 6
+
+#: What is read at peaks: the names of the responses of each choice.
+RESPONSES = {
+    "wavelet": ("LL", "LH", "HL", "HH"),
+    "height": ("height",),
+    "laplace": ("laplace",),
+    "roberts": ("roberts",),
+}
+
+
+def wavelet_kernels(wavelet):
+    """Return the 3 x 3 kernels LL, LH, HL, HH of a wavelet, as Ha et al. (2021)."""
+    # Filtering is convolution, and kernels are laid on images as they are.
+    low, high = (_three_taps(taps[::-1]) for taps in (wavelet.dec_lo, wavelet.dec_hi))
+    pairs = [(low, low), (high, low), (low, high), (high, high)]
+    kernels = np.stack([np.outer(rows, columns) for rows, columns in pairs])
+    kernels[1:] -= kernels[1:].mean(axis=(1, 2), keepdims=True)
+    return kernels
+
+
+def _three_taps(taps):
+    """Return the three neighbouring taps of the largest energy about the mean of all."""
+    taps = np.pad(taps, (0, max(0, 3 - len(taps))))
+    windows = sliding_window_view(taps, 3)
+    energies = np.square(windows - taps.mean()).sum(axis=1)
+    # The published code leaves out the last three; with them, db5 has another kernel.
+    return windows[energies[: max(1, len(windows) - 1)].argmax()]
+
+
+def find_peaks(images):
+    """Mark the inner pixels that are higher than each of their eight neighbours."""
+    _, height, width = images.shape
+    if min(height, width) < 3:
+        return np.zeros((len(images), 0, 0), dtype=bool)
+    inner = images[:, 1:-1, 1:-1]
+    peaks = np.ones(inner.shape, dtype=bool)
+    for i in range(3):
+        for j in range(3):
+            if (i, j) != (1, 1):
+                peaks &= inner > images[:, i : i + height - 2, j : j + width - 2]
+    return peaks
+
+
+class PeakCounter(BaseContainer):
+    """Count the peaks of images by how they respond to small kernels.
+
+    A peak is a pixel that is higher than its eight neighbours. What surrounds it is
+    weighed by 3 x 3 kernels, and a histogram is made of the responses of all peaks of an
+    image. With the kernels of a learned wavelet and a linear model after it, this is how
+    [1]_ estimates cosmological parameters from maps of weak gravitational lensing.
+
+    Parameters
+    ----------
+    transformer : transformer, default=None
+        Only for ``kernels="wavelet"``: a `WaveletTransformer` or
+        `AdaptiveWaveletTransformer`, of which a clone is fitted, and whose ``wavelet_``
+        is used; by default ``WaveletTransformer(ndim=2)``. One that is fitted already is
+        kept as it is when wrapped in :class:`sklearn.frozen.FrozenEstimator`.
+
+    kernels : {"wavelet", "height", "laplace", "roberts"}, default="wavelet"
+        What is read at the peaks:
+
+        - "wavelet": four responses, to the products of the wavelet's filters. Of each
+          filter only the three neighbouring taps that differ most from its mean are
+          taken. The mean of all kernels but "LL" is removed. "LH" is low-pass along the
+          last axis and high-pass along the first;
+        - "height": the peak itself;
+        - "laplace": minus the Laplace operator, by the kernel
+          ``[[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]] / 6`` [2]_;
+        - "roberts": the sum of the four gradients around the peak, where the gradient of
+          a square of four pixels is by Roberts' cross, the root of the sum of squares of
+          the differences along both diagonals [2]_.
+
+    n_bins : int, default=22
+        The number of bins of each histogram, all of the same width.
+
+    range : tuple of two floats, default=None
+        The lower end of the first bin and the upper end of the last one, for all
+        responses; in [1]_ from zero to a value that was chosen by validation. By default
+        the 0.5 and 99.5 per cent quantiles of the responses in `fit`, for each kernel.
+        Peaks beyond the ends count in the first or the last bin, so that none is lost.
+
+    signal_shape : tuple of int, default=None
+        For a two-dimensional `X` whose rows are flattened images: ``(height, width)``.
+        Without it, a row is an image that is one pixel high, and has no peaks.
+
+    Attributes
+    ----------
+    transformer_ : transformer or None
+        The fitted transformer; None unless ``kernels="wavelet"``.
+
+    kernels_ : ndarray of shape (n_kernels, 3, 3) or None
+        The kernels, to be laid on the image as they are (not mirrored); None for
+        "roberts", which is not linear.
+
+    bin_edges_ : ndarray of shape (n_responses, n_bins + 1)
+        The ends of the bins.
+
+    image_shape_ : tuple of two ints
+        Height and width.
+
+    sample_shape_ : tuple of int
+        The shape of a sample in `fit`.
+
+    n_features_in_ : int
+        The number of values of a sample.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it has string names.
+
+    See Also
+    --------
+    SubbandPooling : Statistics of all coefficients, not only of those at peaks.
+    sk_awave.datasets.make_convergence_maps : Simulated maps to count the peaks of.
+
+    Notes
+    -----
+    The kernels and responses are those of the published code of [1]_ (which leaves out
+    the last three taps of a filter as candidates, and so does this class). It dropped the
+    peaks beyond the ends of the histogram.
+
+    References
+    ----------
+    .. [1] W. Ha, C. Singh, F. Lanusse, S. Upadhyayula, B. Yu. "Adaptive wavelet
+       distillation from neural networks through interpretations." NeurIPS 2021.
+    .. [2] D. Ribli, B. A. Pataki, I. Csabai. "An improved cosmological parameter
+       inference scheme motivated by deep learning." Nature Astronomy 3, 2019.
+
+    Examples
+    --------
+    >>> from sk_awave import PeakCounter
+    >>> from sk_awave.datasets import make_convergence_maps
+    >>> X, y = make_convergence_maps(20, size=32, random_state=0, return_X_y=True)
+    >>> counter = PeakCounter().fit(X)
+    >>> counter.transform(X).shape
+    (20, 88)
+    >>> counter.get_feature_names_out()[[0, 29, 87]].tolist()
+    ['LL_bin_00', 'LH_bin_07', 'HH_bin_21']
+    """
+
+    _parameter_constraints = {
+        "transformer": [BaseEstimator, None],
+        "kernels": [StrOptions(set(RESPONSES))],
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "range": [tuple, list, None],
+        "signal_shape": [tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        transformer=None,
+        *,
+        kernels="wavelet",
+        n_bins=22,
+        range=None,
+        signal_shape=None,
+    ):
+        self.transformer = transformer
+        self.kernels = kernels
+        self.n_bins = n_bins
+        self.range = range
+        self.signal_shape = signal_shape
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **fit_params):
+        """Fit the transformer, and learn the bins.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, height, width) or \
+                (n_samples, n_features)
+            The images.
+        y : array-like of shape (n_samples,), default=None
+            Passed to the transformer.
+        **fit_params : dict
+            Passed to the transformer's `fit`. With ``enable_metadata_routing=True``, as
+            the transformer requests.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If `range` is not two increasing numbers, `X` has no images of
+            `signal_shape`, or the transformer has several wavelets.
+        TypeError
+            If `transformer` has no ``wavelet_`` once it is fitted.
+
+        Warns
+        -----
+        UserWarning
+            If no image has a peak and no `range` is given.
+        """
+        self._check_range()
+        X = validate_signals(self, X, reset=True)
+        self.image_shape_ = self._find_image_shape()
+        self.transformer_ = None
+        self.kernels_ = {"height": _HEIGHT, "laplace": _LAPLACE}.get(self.kernels)
+        if self.kernels == "wavelet":
+            images = X.reshape(-1, *self.image_shape_)
+            transformer = self._fit_transformer(images, y, fit_params, "wavelet_", "")
+            self.kernels_ = wavelet_kernels(_single_wavelet(transformer))
+            self.transformer_ = transformer
+        _, responses = self._responses(X)
+        low, high = self._find_range(responses)
+        self.bin_edges_ = np.linspace(low, high, self.n_bins + 1, axis=-1)
+        return self
+
+    def transform(self, X):
+        """Count the peaks.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, height, width) or \
+                (n_samples, n_features)
+            The images, of the shape that was fitted.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_responses * n_bins)
+            How many peaks of each image are in each bin, by response; with the dtype of
+            `X`. Those of a tensor are counted on the CPU, and brought back to its device.
+        """
+        check_is_fitted(self)
+        X = validate_signals(self, X, reset=False)
+        samples, responses = self._responses(X)
+        counts = [
+            self._histograms(len(X), samples, values, edges)
+            for values, edges in zip(responses.T, self.bin_edges_, strict=True)
+        ]
+        counts = np.concatenate(counts, axis=1)
+        if isinstance(X, torch.Tensor):
+            return torch.from_numpy(counts).to(X)
+        return counts.astype(X.dtype)
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the bins.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Only checked, as usual, against the names seen in fit.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            Response and bin: 'LH_bin_07', 'height_bin_00'.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        digits = max(2, len(str(self.n_bins - 1)))
+        names = [
+            f"{name}_bin_{i:0{digits}}"
+            for name in RESPONSES[self.kernels]
+            for i in range(self.n_bins)
+        ]
+        return np.asarray(names, dtype=object)
+
+    def _template(self):
+        default = self.transformer is None
+        return WaveletTransformer(ndim=2) if default else self.transformer
+
+    def _check_range(self):
+        """Raise ValueError for what `_parameter_constraints` cannot express."""
+        ends = (0, 1) if self.range is None else self.range
+        numbers = all(isinstance(end, Real) and math.isfinite(end) for end in ends)
+        if len(ends) != 2 or not numbers or not ends[0] < ends[1]:
+            raise ValueError(
+                "The 'range' parameter of PeakCounter must be two finite numbers in "
+                f"increasing order, or None. Got {self.range!r} instead."
+            )
+
+    def _find_image_shape(self):
+        """Return height and width."""
+        shape = self.sample_shape_
+        if len(shape) == 1 and self.signal_shape is None:
+            return (1, *shape)
+        n_channels, image_shape = split_shape(shape, 2, self.signal_shape)
+        if n_channels not in (None, 1):
+            raise ValueError(
+                "PeakCounter counts in images of one channel: use one PeakCounter for "
+                f"each channel. Got {n_channels} channels instead."
+            )
+        return image_shape
+
+    def _find_range(self, responses):
+        """Return the lower and upper end of the bins of each response."""
+        n_responses = responses.shape[1]
+        if self.range is not None:
+            return tuple(np.full(n_responses, float(end)) for end in self.range)
+        if not len(responses):
+            warnings.warn(
+                f"No image, of shape {self.image_shape_}, has a peak, which is a pixel "
+                "higher than its eight neighbours: no bins can be learned. If rows of X "
+                "are flattened images, set signal_shape to (height, width).",
+                stacklevel=3,
+            )
+            return np.zeros(n_responses), np.ones(n_responses)
+        low, high = np.quantile(responses, (_TAIL, 1 - _TAIL), axis=0)
+        half = np.where(low < high, 0.0, 0.5)  # all responses may be the same
+        return low - half, high + half
+
+    def _histograms(self, n_samples, samples, values, edges):
+        """Count the values of each sample in bins, of which the end ones are open."""
+        bins = np.searchsorted(edges[1:-1], values, side="right")
+        places = samples * self.n_bins + bins
+        counts = np.bincount(places, minlength=n_samples * self.n_bins)
+        return counts.reshape(n_samples, self.n_bins)
+
+    def _responses(self, X):
+        """Return the sample of each peak, and its responses as columns."""
+        images = X.reshape(-1, *self.image_shape_)
+        images = images.cpu().numpy() if isinstance(X, torch.Tensor) else images
+        peaks = find_peaks(images)
+        samples = np.nonzero(peaks)[0]
+        if not len(samples):
+            return samples, np.empty((0, len(RESPONSES[self.kernels])))
+        patches = sliding_window_view(images, (3, 3), axis=(1, 2))[peaks].astype(float)
+        if self.kernels_ is None:
+            falling = patches[:, 1:, 1:] - patches[:, :-1, :-1]
+            rising = patches[:, 1:, :-1] - patches[:, :-1, 1:]
+            return samples, np.hypot(falling, rising).sum(axis=(1, 2))[:, None]
+        # Not a product of matrices, whose rounding depends on the number of rows.
+        return samples, np.einsum("pij,kij->pk", patches, self.kernels_)
+
+
+def _single_wavelet(transformer):
+    """Return the wavelet of a fitted transformer."""
+    wavelet = transformer.wavelet_
+    if isinstance(wavelet, (list, tuple)):
+        raise ValueError(
+            f"PeakCounter takes its kernels from one wavelet. Got {len(wavelet)} of them "
+            "(of a transformer with per_level or per_axis)."
+        )
+    return wavelet

@@ -1,0 +1,299 @@
+"""Thresholds for wavelet coefficients: small ones are noise."""
+
+import math
+from numbers import Real
+
+import numpy as np
+import torch
+from scipy.stats import norm
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.feature_extraction._base import BaseOfBands
+from sk_awave.utils._sklearn import (
+    Interval,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+)
+
+
+def universal_threshold(ratios, n_values):
+    """Return what the largest of `n_values` independent normal values rarely exceeds."""
+    return np.full((*ratios.shape[:-1], 1), np.sqrt(2 * np.log(n_values)))
+
+
+def bayes_threshold(ratios, n_values):
+    """Return the threshold of BayesShrink, the noise being standard normal."""
+    excess = np.square(ratios).mean(axis=-1, keepdims=True) - 1
+    # A band of nothing but noise has no excess, and loses all its coefficients.
+    return 1 / np.sqrt(np.maximum(excess, np.finfo(float).eps))
+
+
+def sure_threshold(ratios, n_values):
+    """Return the threshold of SureShrink, the noise being standard normal."""
+    size = ratios.shape[-1]
+    universal = np.sqrt(2 * np.log(size))
+    # Stein's risk falls only at the coefficients themselves: one of them, or 0, is best.
+    zeros = np.zeros((*ratios.shape[:-1], 1))
+    candidates = np.concatenate([zeros, np.sort(ratios, axis=-1)], axis=-1)
+    squares = np.square(candidates)
+    count = np.arange(size + 1)
+    risks = size - 2 * count + squares.cumsum(axis=-1) + (size - count) * squares
+    risks = np.where(candidates > universal, np.inf, risks)
+    best = risks.argmin(axis=-1)[..., None]
+    # The risk is too noisy an estimate where few coefficients stand out.
+    excess = squares.sum(axis=-1, keepdims=True) / size - 1
+    is_sparse = excess <= np.log2(size) ** 1.5 / np.sqrt(size)
+    threshold = np.take_along_axis(candidates, best, axis=-1)
+    return np.where(is_sparse, universal, threshold)
+
+
+#: The threshold of each band, in units of the noise: called with absolute coefficients in
+#: these units, of shape (..., n_coeffs), and the number of values of a signal.
+METHODS = {
+    "universal": universal_threshold,
+    "sure": sure_threshold,
+    "bayes": bayes_threshold,
+}
+
+
+def soft(coeffs, threshold):
+    """Move the coefficients towards zero by the threshold."""
+    return coeffs - np.clip(coeffs, -threshold, threshold)
+
+
+def firm(coeffs, threshold):
+    """Do as `soft` at the threshold, leave what is beyond its double, and interpolate."""
+    is_small = np.abs(coeffs) <= 2 * threshold
+    return np.where(is_small, 2 * soft(coeffs, threshold), coeffs)
+
+
+# PyWavelets' functions divide by the coefficients, and its firm one takes one threshold
+# and forgets a large coefficient if it is the first, and alone.
+THRESHOLDINGS = {
+    "soft": soft,
+    "hard": lambda coeffs, threshold: np.where(np.abs(coeffs) < threshold, 0, coeffs),
+    "firm": firm,
+}
+
+
+def estimate_sigma(details):
+    """Estimate the standard deviation of noise along the last axis from fine details.
+
+    Zeros are left out, as in scikit-image: they come from where there is no signal.
+    """
+    ordered = np.sort(np.abs(details), axis=-1)
+    size = ordered.shape[-1]
+    n_zeros = (ordered == 0).sum(axis=-1, keepdims=True)
+    middle = [(n_zeros + size - 1) // 2, np.minimum((n_zeros + size) // 2, size - 1)]
+    median = sum(np.take_along_axis(ordered, i, axis=-1) for i in middle) / 2
+    return median / norm.ppf(0.75)
+
+
+class WaveletThresholder(BaseOfBands):
+    """Set small wavelet coefficients to zero, and so remove noise.
+
+    White noise is small in all coefficients, and a signal is large in few of them. The
+    coefficients are those of the transformer, with the details shrunk; the approximation
+    stays as it is. ``inverse_transform(transform(X))`` is the denoised `X`, as it is of a
+    pipeline that ends in this transformer.
+
+    It contains the wavelet transformer, rather than following it in a pipeline, because
+    only the transformer knows where in its flat output each band stands.
+
+    Parameters
+    ----------
+    transformer : transformer, default=None
+        A `WaveletTransformer` or `AdaptiveWaveletTransformer`, of which a clone is
+        fitted; by default ``WaveletTransformer()``. One that is fitted already is kept as
+        it is when wrapped in :class:`sklearn.frozen.FrozenEstimator`. The methods assume
+        an orthogonal wavelet, so that the noise is the same in all coefficients.
+
+    method : {"universal", "sure", "bayes"}, default="universal"
+        How the thresholds are found, for each sample and channel on its own:
+
+        - "universal": one threshold for all bands, ``sigma * sqrt(2 * log(n))``, where
+          `n` is the number of values of the signal [1]_. Hardly any noise is left
+          (VisuShrink), and of a signal the least;
+        - "sure": for each band that which minimises Stein's unbiased estimate of the
+          risk of soft thresholding, or the universal one for its number of coefficients
+          where too few of them stand out for that (SureShrink, the hybrid scheme) [2]_;
+        - "bayes": for each band ``sigma**2 / sqrt(max(variance - sigma**2, 0))``, where
+          the variance is that of the band (BayesShrink) [3]_.
+
+    thresholding : {"soft", "hard", "firm"}, default="soft"
+        What becomes of the coefficients: all below the threshold are zero, and those
+        above it are moved towards zero by the threshold ("soft"), or stay ("hard"), or
+        stay above twice the threshold and are interpolated below ("firm") [4]_.
+
+    sigma : float, default=None
+        The standard deviation of the noise. By default it is estimated for each sample
+        and channel: the median of the absolute details of the finest level (those that
+        are details along all axes, without zeros) over 0.6745, which is that of standard
+        normal noise [1]_.
+
+    Attributes
+    ----------
+    transformer_ : transformer
+        The fitted transformer.
+
+    n_features_in_ : int
+        The number of values of a sample.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of `X`, where it has string names.
+
+    See Also
+    --------
+    WaveletTransformer : All coefficients of a fixed wavelet.
+    SubbandPooling : A few statistics of each band.
+
+    References
+    ----------
+    .. [1] D. L. Donoho, I. M. Johnstone. "Ideal spatial adaptation by wavelet shrinkage."
+       Biometrika 81(3), 1994.
+    .. [2] D. L. Donoho, I. M. Johnstone. "Adapting to unknown smoothness via wavelet
+       shrinkage." Journal of the American Statistical Association 90(432), 1995.
+    .. [3] S. G. Chang, B. Yu, M. Vetterli. "Adaptive wavelet thresholding for image
+       denoising and compression." IEEE Transactions on Image Processing 9(9), 2000.
+    .. [4] H.-Y. Gao, A. G. Bruce. "WaveShrink with firm shrinkage." Statistica Sinica 7,
+       1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_awave import WaveletThresholder, WaveletTransformer
+    >>> truth = np.repeat([[0.0, 3.0, -1.0, 2.0]], 32, axis=1)
+    >>> X = truth + 0.3 * np.random.default_rng(0).standard_normal(truth.shape)
+    >>> thresholder = WaveletThresholder(WaveletTransformer("haar", level=4)).fit(X)
+    >>> Xt = thresholder.transform(X)
+    >>> print(f"{(Xt == 0).mean():.0%}")  # most coefficients were noise
+    93%
+    >>> denoised = thresholder.inverse_transform(Xt)
+    >>> np.round([(X - truth).std(), (denoised - truth).std()], 2)
+    array([0.29, 0.08])
+    """
+
+    _parameter_constraints = {
+        "transformer": [BaseEstimator, None],
+        "method": [StrOptions(set(METHODS))],
+        "thresholding": [StrOptions(set(THRESHOLDINGS))],
+        "sigma": [Interval(Real, 0, None, closed="left"), None],
+    }
+
+    def __init__(
+        self, transformer=None, *, method="universal", thresholding="soft", sigma=None
+    ):
+        self.transformer = transformer
+        self.method = method
+        self.thresholding = thresholding
+        self.sigma = sigma
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **fit_params):
+        """Fit the wavelet transformer.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            Passed to the transformer.
+        **fit_params : dict
+            Passed to the transformer's `fit`, such as ``input_gradients``. With
+            ``enable_metadata_routing=True``, as the transformer requests.
+
+        Returns
+        -------
+        self : object
+            Fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If the transformer has no level, and so no details.
+        TypeError
+            If `transformer` has no ``layout_`` once it is fitted.
+        """
+        self._fit_bands(X, y, fit_params)
+        if self.transformer_.layout_.level == 0:
+            raise ValueError(
+                "WaveletThresholder changes details, but level=0 has none. Use a "
+                "transformer with level=1 or more."
+            )
+        return self
+
+    def transform(self, X):
+        """Transform signals to coefficients without noise.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape)
+            The signals, of the shape that was fitted.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
+            The coefficients, in the order of ``transformer_.layout_``; with the dtype of
+            `X`. Those of a tensor are shrunk on the CPU, without gradients, and brought
+            back to its device.
+        """
+        check_is_fitted(self)
+        flat = self.transformer_.transform(X)
+        is_tensor = isinstance(flat, torch.Tensor)
+        shrunk = self._shrink(flat.cpu().numpy() if is_tensor else np.asarray(flat))
+        return torch.from_numpy(shrunk).to(flat) if is_tensor else shrunk
+
+    def inverse_transform(self, X):
+        """Reconstruct signals from flat coefficients.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_coeffs)
+            The coefficients, as `transform` returns them.
+
+        Returns
+        -------
+        X_original : ndarray or tensor of shape (n_samples, *sample_shape)
+            The signals, in the shape that was fitted.
+        """
+        check_is_fitted(self)
+        return self.transformer_.inverse_transform(X)
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the coefficients, as the transformer does.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Only checked, as usual, against the names seen in fit.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            Band, level and position: 'cA4_0' and 'cD1_12' in 1-D.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        return self.transformer_.get_feature_names_out()
+
+    def _shrink(self, flat):
+        """Shrink flat coefficients, of shape (n_samples, n_coeffs), band by band."""
+        layout = self.transformer_.layout_
+        coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel).copy()
+        if self.sigma is None:
+            finest = coeffs[..., layout.bands[-1].start :]
+            sigma = estimate_sigma(finest.astype(float))
+        else:
+            sigma = np.full((*coeffs.shape[:2], 1), float(self.sigma))
+        unit = np.where(sigma > 0, sigma, 1.0)
+        n_values = math.prod(layout.signal_shape)
+        for band in layout.bands[1:]:
+            part = coeffs[..., band.start : band.stop]
+            threshold = sigma * METHODS[self.method](np.abs(part) / unit, n_values)
+            threshold = threshold.astype(part.dtype)
+            part[...] = THRESHOLDINGS[self.thresholding](part, threshold)
+        return coeffs.reshape(flat.shape)
