@@ -62,7 +62,7 @@ TOLERANCE = 1e-4
 ENOUGH_SECONDS, QUICK_SIZE = 0.02, 700_000
 
 ABOUT = f"""\
-# Benchmarks
+# {{title}}
 
 Written by `python benchmarks/peers.py` on {{date}}: {{machine}}; {{versions}}.{{missing}}
 
@@ -786,11 +786,14 @@ def about(rounds):
         )
     here = dict(zip(PEERS, (pywt, awave, ptwt, pytorch_wavelets), strict=True))
     names = ["sk_awave", "numpy", "torch", *(name for name in PEERS if here[name])]
+    title = "Benchmarks without numba"
     with contextlib.suppress(ImportError):
         names.append(importlib.import_module("numba").__name__)
+        title = "Benchmarks"
     missing = ", ".join(name for name in PEERS if not here[name])
     versions = [f"{name} {metadata.version(name)}" for name in names]
     return ABOUT.format(
+        title=title,
         date=date.today(),
         machine=f"{cpu}, {os.cpu_count()} CPUs, {platform.system()}",
         versions=", ".join([f"Python {platform.python_version()}", *versions]),
