@@ -14,6 +14,7 @@ the best fixed wavelet.
 # Teacher and student
 # -------------------
 # A skorch net is an estimator: it is trained again in each fold of a search or report.
+import copy
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,8 +27,9 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 from torch import nn
 
-from sk_awave import AdaptiveWaveletTransformer, AWDRegressor, SubbandPooling
+from sk_awave import AdaptiveWaveletTransformer, AWDRegressor, SubbandPooling, Teacher
 from sk_awave.datasets import make_bursts
+from sk_awave.inspection import AttributionDisplay
 
 # Three levels for all; PyWavelets finds them many for the filters of sym4 and db5.
 warnings.filterwarnings("ignore", message=".*too high")
@@ -130,4 +132,13 @@ right.errorbar(
 right.set(title="Height of the largest burst", xlabel="R2 and standard error")
 right.margins(y=0.2)
 right.invert_yaxis()
+plt.show()
+
+# %%
+# What the network looks at
+# -------------------------
+# The gradient of the LSTM with respect to each coefficient of a trace: it follows the
+# highest burst, not the baseline.
+transformer = copy.copy(model.transformer_).set_params(teacher=Teacher(model.teacher_))
+AttributionDisplay.from_estimator(transformer, X_test[0])
 plt.show()
