@@ -21,9 +21,9 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
 
     .. math::
 
-        \alpha_\mathrm{rec} \frac1n \sum_i \|S A x_i - x_i\|_2^2
-        + \alpha_\mathrm{sparsity} \frac1n \sum_i \frac{\|A x_i\|_1}{B}
-        + \alpha_\mathrm{attribution} \frac1n \sum_i \frac{\|S^\top g_i\|_1}{B}
+        & \alpha_\mathrm{rec} \frac1n \sum_i \|S A x_i - x_i\|_2^2
+        + \alpha_\mathrm{sparsity} \frac1n \sum_i \frac{\|A x_i\|_1}{B} \\
+        & + \alpha_\mathrm{attribution} \frac1n \sum_i \frac{\|S^\top g_i\|_1}{B}
         + \alpha_\mathrm{filter} \sum_k \mathrm{penalty}_k
 
     with analysis :math:`A`, synthesis :math:`S`, the gradients :math:`g_i` of a trained

@@ -90,7 +90,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         -------
         feature_names_out : ndarray of str
             Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
-            'aad1_0_2_3' in 3-D; with a prefix 'ch0_' where there are several channels.
+            'aad1_0_2_3' in 3-D; with a prefix ``ch0_`` where there are several channels.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)

@@ -41,6 +41,18 @@ class DistillationReport:
         The coefficients of a sample.
     n_values : int
         The values of a sample: what `n_coeffs` is to be compared with.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sk_awave import AWDRegressor, WaveletTransformer
+    >>> from sk_awave.datasets import make_bursts
+    >>> X, y = make_bursts(100, random_state=0, return_X_y=True)
+    >>> wavelet = WaveletTransformer(level=2, mode="periodization")
+    >>> model = AWDRegressor(transformer=wavelet, estimator=Ridge())
+    >>> report = model.report(X, y, cv=2, wavelets=["haar", "db2"])
+    >>> report.metric, [row["model"] for row in report.rows]
+    ('R2', ['student', 'raw samples', 'db5', 'best fixed wavelet'])
     """
 
     metric: str

@@ -83,6 +83,13 @@ class Band:
     start, stop : int
         Its place in the flat coefficients of the channel.
     shape : tuple of int
+
+    Examples
+    --------
+    >>> from sk_awave.engine import CoeffLayout
+    >>> layout = CoeffLayout((8, 8), None, filter_length=2, level=1, mode="symmetric")
+    >>> layout.bands[1]
+    Band(name='cV1', level=1, start=16, stop=32, shape=(4, 4))
     """
 
     name: str
@@ -187,7 +194,7 @@ class CoeffLayout:
         -------
         list
             What ``pywt.waverec``, ``waverec2`` or ``waverecn`` take (over the last axes):
-            arrays of shape (..., [n_channels,] *band_shape).
+            arrays of shape ``(..., [n_channels,] *band_shape)``.
         """
         if flat.shape[-1] != self.n_coeffs:
             raise ValueError(

@@ -209,7 +209,7 @@ class MultilevelDWT(nn.Module):
 
         Returns
         -------
-        tensor of shape (..., *signal_shape)
+        x : tensor of shape (..., *signal_shape)
         """
         bands, batch_shape = bands_from_pywt(coeffs, self.ndim)
         filters = self.filter_bank().to(bands[0].dtype)

@@ -174,7 +174,7 @@ class SubbandPooling(BaseOfBands):
         -------
         feature_names_out : ndarray of str
             Band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'; with a prefix
-            'ch0_' where there are several channels.
+            ``ch0_`` where there are several channels.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)

@@ -1,0 +1,99 @@
+"""The documentation: its code runs, and it names everything that is public."""
+
+import doctest
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+import sk_awave
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [
+    page
+    for page in sorted(DOCS.rglob("*.md"))
+    if re.search(r"^```(python|pycon|\{plot\})$", page.read_text(), re.M)
+    and "_build" not in page.parts
+]
+SUBPACKAGES = (
+    "attribution",
+    "datasets",
+    "decomposition",
+    "distillation",
+    "engine",
+    "feature_extraction",
+    "inspection",
+    "model_selection",
+)
+PUBLIC = [
+    (subpackage, name)
+    for subpackage in SUBPACKAGES
+    for name in import_module(f"sk_awave.{subpackage}").__all__
+]
+DOCUMENTED = [
+    item
+    for item in PUBLIC
+    if callable(getattr(import_module(f"sk_awave.{item[0]}"), item[1]))
+]
+
+
+def code_blocks(page):
+    """Yield kind, first line and code of each block of a page that is to run."""
+    text = page.read_text()
+    for block in re.finditer(
+        r"^```(python|pycon|\{plot\})\n(.*?)^```$", text, re.M | re.S
+    ):
+        line = text[: block.start(2)].count("\n")
+        yield block[1], line, re.sub(r"^:.*$", "", block[2], flags=re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_code_of_a_page_runs(page):
+    names = {"__name__": "__main__"}
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    with torch.random.fork_rng(devices=[]):
+        for kind, line, code in code_blocks(page):
+            if kind == "pycon":
+                parse = doctest.DocTestParser().get_doctest
+                test = parse(code, names, page.name, str(page), line)
+                assert runner.run(test, clear_globs=False).failed == 0, page.name
+                names.update(test.globs)
+            else:
+                exec(compile("\n" * line + code, str(page), "exec"), names)
+    plt.close("all")
+
+
+def listed_names():
+    """Return the full names that the API page lists."""
+    module, names = None, set()
+    for line in (DOCS / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        elif name := re.fullmatch(r"(?:   |\.\. data:: )(\w+)", line):
+            names.add(f"{module}.{name[1]}")
+    return names
+
+
+def test_api_page_lists_every_public_name():
+    expected = {f"sk_awave.{subpackage}.{name}" for subpackage, name in PUBLIC}
+    expected = {full for full in expected if full.split(".")[-1] not in sk_awave.__all__}
+    assert listed_names() == expected | {f"sk_awave.{name}" for name in sk_awave.__all__}
+
+
+@pytest.mark.parametrize("subpackage, name", DOCUMENTED)
+def test_every_public_name_has_an_example(subpackage, name):
+    documented = getattr(import_module(f"sk_awave.{subpackage}"), name)
+    assert re.search(r"^Examples\n-+$", inspect.getdoc(documented), re.M)
+    if inspect.isclass(documented):
+        undocumented = [
+            attribute
+            for attribute, value in inspect.getmembers(documented)
+            if not attribute.startswith("_")
+            and callable(value)
+            and not inspect.getdoc(value)
+        ]
+        assert undocumented == []
