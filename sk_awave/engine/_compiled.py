@@ -52,7 +52,7 @@ def wavedec_rows(
         for axis, (_, indices, weights) in enumerate(row):
             places = (j, axis, slice(len(indices)), slice(indices.shape[1]))
             index[places], weight[places] = indices, weights
-    kernel = _kernels(filter_length)[ndim - 1]
+    kernel, _ = _KERNELS[ndim](filter_length)
     taps = np.ascontiguousarray(pairs[..., ::-1], x.dtype)
     left, *_ = paddings[0][0]
     kernel(x, out, taps, lengths, left, index, weight)
@@ -78,7 +78,7 @@ def waverec_rows(
     by_parity = [pairs[..., p % 2 :: 2][..., ::-1] for p in (crop, crop + 1)]
     taps = np.ascontiguousarray(np.stack(by_parity, 2), flat.dtype)
     starts = np.array([crop // 2, (crop + 1) // 2]) - half + 1
-    kernel = _kernels(2 * half)[ndim + 1]
+    _, kernel = _KERNELS[ndim](2 * half)
     kernel(flat, out, taps, np.array(layout.shapes), wrap, starts)
 
 
@@ -209,11 +209,8 @@ def _merge(block, other, low, high, row):
 
 
 @lru_cache(maxsize=32)
-def _kernels(filter_length: int):
-    """Make the loops for a length, over which sums are unrolled.
-
-    Analysis in one and in two dimensions, and synthesis in one and in two.
-    """
+def _signal_kernels(filter_length: int):
+    """Make both loops over signals for a length, over which sums are unrolled."""
     half = filter_length // 2
 
     @_compile
@@ -233,6 +230,35 @@ def _kernels(filter_length: int):
                 stop -= m
                 _analyse(signal, n, padding, left, low, high, tile, target, detail)
                 signal = approximation
+
+    @_compile
+    def waverec(flat, out, taps, lengths, wrap, starts):
+        levels = len(taps)
+        longest = lengths[1:].max() + 2 * wrap
+        a, d = np.empty(longest, flat.dtype), np.empty(longest, flat.dtype)
+        approximation = np.empty(longest, flat.dtype)
+        for row in range(len(flat)):
+            stop = lengths[levels, 0]
+            approximation[:stop] = flat[row, :stop]
+            for j in range(levels - 1, -1, -1):
+                n, m = lengths[j, 0], lengths[j + 1, 0]
+                a[wrap : wrap + m] = approximation[:m]
+                d[wrap : wrap + m] = flat[row, stop : stop + m]
+                stop += m
+                low0 = to_fixed_tuple(taps[j, 0, 0, 0], half)
+                high0 = to_fixed_tuple(taps[j, 0, 0, 1], half)
+                low1 = to_fixed_tuple(taps[j, 0, 1, 0], half)
+                high1 = to_fixed_tuple(taps[j, 0, 1, 1], half)
+                target = out[row] if j == 0 else approximation[:n]
+                _synthesise(a, d, m, wrap, starts, low0, high0, low1, high1, target)
+
+    return wavedec, waverec
+
+
+@lru_cache(maxsize=32)
+def _image_kernels(filter_length: int):
+    """Make both loops over images for a length, over which sums are unrolled."""
+    half = filter_length // 2
 
     @_compile
     def wavedec2(x, out, taps, lengths, left, index, weight):
@@ -273,27 +299,6 @@ def _kernels(filter_length: int):
                             half_row, w, padding, left, low, high, tile, target, detail
                         )
                 image = approximation
-
-    @_compile
-    def waverec(flat, out, taps, lengths, wrap, starts):
-        levels = len(taps)
-        longest = lengths[1:].max() + 2 * wrap
-        a, d = np.empty(longest, flat.dtype), np.empty(longest, flat.dtype)
-        approximation = np.empty(longest, flat.dtype)
-        for row in range(len(flat)):
-            stop = lengths[levels, 0]
-            approximation[:stop] = flat[row, :stop]
-            for j in range(levels - 1, -1, -1):
-                n, m = lengths[j, 0], lengths[j + 1, 0]
-                a[wrap : wrap + m] = approximation[:m]
-                d[wrap : wrap + m] = flat[row, stop : stop + m]
-                stop += m
-                low0 = to_fixed_tuple(taps[j, 0, 0, 0], half)
-                high0 = to_fixed_tuple(taps[j, 0, 0, 1], half)
-                low1 = to_fixed_tuple(taps[j, 0, 1, 0], half)
-                high1 = to_fixed_tuple(taps[j, 0, 1, 1], half)
-                target = out[row] if j == 0 else approximation[:n]
-                _synthesise(a, d, m, wrap, starts, low0, high0, low1, high1, target)
 
     @_compile
     def waverec2(flat, out, taps, lengths, wrap, starts):
@@ -342,4 +347,8 @@ def _kernels(filter_length: int):
                     )
                 image = target
 
-    return wavedec, wavedec2, waverec, waverec2
+    return wavedec2, waverec2
+
+
+#: Analysis and synthesis, by the number of dimensions.
+_KERNELS = {1: _signal_kernels, 2: _image_kernels}

@@ -25,6 +25,9 @@ from sk_awave.engine._layout import CoeffLayout
 #: and the threads up to which a single one of theirs is faster than products by all.
 MIN_COMPILED_SIZE, MAX_COMPILED_THREADS = 2**18, 2
 
+#: The longest filters whose sums are worth unrolling; the loops need less than a tile.
+MAX_COMPILED_TAPS = 128
+
 
 @lru_cache(maxsize=1)
 def _import_loops() -> ModuleType | None:
@@ -325,11 +328,13 @@ class LinearMap:
 
     def _loops(self, x: Tensor, out: Tensor | None) -> ModuleType | None:
         """Return the compiled loops where they are installed, apply and are faster."""
-        shape = self.route.layout.signal_shape
-        is_long = len(shape) <= 2 and min(shape) > DENSE_SIZE
+        layout = self.route.layout
+        is_long = len(layout.signal_shape) <= 2 and min(layout.signal_shape) > DENSE_SIZE
+        if layout.level == 0 or layout.filter_length > MAX_COMPILED_TAPS:
+            return None
         if not is_long or x.device.type != "cpu" or x.numel() < MIN_COMPILED_SIZE:
             return None
-        if torch.get_num_threads() > MAX_COMPILED_THREADS or not self.route.layout.level:
+        if torch.get_num_threads() > MAX_COMPILED_THREADS:
             return None
         in_order = all(t is None or t.is_contiguous() for t in (x, out))
         return _import_loops() if in_order else None

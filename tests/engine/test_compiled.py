@@ -58,10 +58,13 @@ def test_loops_serve_the_transformer(always):
     np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=1e-5)
 
 
-@pytest.mark.parametrize("why", ["few samples", "many threads", "no numba"])
+@pytest.mark.parametrize(
+    "why", ["few samples", "many threads", "long filter", "no numba"]
+)
 def test_products_serve_otherwise(monkeypatch, why):
     monkeypatch.setattr(_routes, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
     monkeypatch.setattr(_routes, "MAX_COMPILED_THREADS", 0 if why[0] == "m" else 10**6)
+    monkeypatch.setattr(_routes, "MAX_COMPILED_TAPS", 2 if why[0] == "l" else 128)
     if why == "no numba":
         monkeypatch.setitem(sys.modules, "numba", None)
         monkeypatch.delitem(sys.modules, "sk_awave.engine._compiled", raising=False)
