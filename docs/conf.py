@@ -120,9 +120,11 @@ class Plot(SphinxDirective):
         """Execute the code, and return it with the figure, if there is one."""
         code = "\n".join(self.content)
         names = self.env.temp_data.setdefault("plot_names", {})
-        with plt.rc_context(PLOT_STYLE), redirect_stdout(StringIO()):
+        with plt.rc_context(PLOT_STYLE), redirect_stdout(StringIO()) as printed:
             exec(compile(code, self.env.docname, "exec"), names)
         blocks = [nodes.literal_block(code, code, language="python")]
+        if output := printed.getvalue():
+            blocks.append(nodes.literal_block(output, output, language="none"))
         if plt.get_fignums():
             number = self.env.new_serialno("plot")
             path = f"generated/plots/{self.env.docname.replace('/', '-')}-{number}.png"

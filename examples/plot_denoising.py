@@ -95,14 +95,18 @@ print("\nmean squared error with SURE, soft")
 print(wavelets.to_string(float_format="{:.3f}".format))
 
 # %%
-# The rule for the threshold matters most. Learning from the best fixed wavelet gains up
-# to a tenth, and nothing for blocks, whose wavelet is the Haar wavelet already. It could
-# be more if it saw less noise: the L1 norm of noisy coefficients is mostly that of the
-# noise, which no wavelet makes sparse.
+# Wavelet and rule both matter: universal soft thresholds, which aim at leaving no noise,
+# make Blocks and Bumps worse than they were. Learning from the best fixed wavelet gains
+# up to a tenth, and nothing for Blocks, whose wavelet is the Haar wavelet already; from
+# db5 it more than halves the error there, and ends a little lower on Bumps and HeaviSine.
+# It could gain more if it saw less noise: the L1 norm of noisy coefficients is mostly
+# that of the noise, which no wavelet makes sparse.
 gain = 1 - wavelets["learned"].astype(float) / wavelets["best fixed"].astype(float)
 print("\nlearned against best fixed, error less by")
-print(gain.map("{:.1%}".format).to_string())
+print((100 * gain).round(1).add(0.0).map("{:.1f} %".format).to_string())
 
+# %%
+# One signal of each kind, with sym4 and SURE.
 denoiser = WaveletThresholder(WaveletTransformer("sym4", **shape), method="sure")
 fig, axes = plt.subplots(2, 4, figsize=(9, 3.6), sharex=True, layout="constrained")
 for (above, below), name in zip(axes.T, names, strict=True):
@@ -116,5 +120,5 @@ for (above, below), name in zip(axes.T, names, strict=True):
     below.set_xlabel("time (samples)")
 axes[0, 0].set_ylabel("noisy")
 axes[1, 0].set_ylabel("denoised")
-axes[1, 1].legend(frameon=False, fontsize="small", loc="upper center")
+axes[1, 2].legend(frameon=False, fontsize="small", loc="lower right")
 plt.show()

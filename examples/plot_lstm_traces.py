@@ -137,8 +137,9 @@ plt.show()
 # %%
 # What the network looks at
 # -------------------------
-# The gradient of the LSTM with respect to each coefficient of a trace: it follows the
-# highest burst, not the baseline.
+# The gradient of the LSTM with respect to each coefficient of a trace: it is large where
+# the burst is, and next to nothing along the baseline. (Its sign says whether the output
+# grows with the coefficient, not what the coefficient contributes.)
 transformer = copy.copy(model.transformer_).set_params(teacher=Teacher(model.teacher_))
 AttributionDisplay.from_estimator(transformer, X_test[0])
 plt.show()

@@ -48,17 +48,22 @@ print(f"largest error of the way back: {error:.1e}")
 # Look
 # ----
 # Scaling function and wavelet, with those that learning started from in grey.
+plt.rcParams["figure.figsize"] = (7, 3)
 WaveletDisplay.from_estimator(transformer)
 plt.show()
 
 # %%
-# A window and its coefficients, each at its time and scale; and the same window from its
-# coarsest bands alone.
+# A window and its coefficients, each at its time and scale.
 CoefficientDisplay.from_estimator(transformer, X[2], per_band=True)
+plt.show()
+
+# %%
+# The same window from its coarsest bands alone.
 ReconstructionDisplay.from_estimator(transformer, X[2], bands=["cA3", "cD3"])
 plt.show()
 
 # %%
-# How learning went. Of an orthonormal wavelet all terms but the sparsity are zero.
+# How learning went. Without a teacher, all terms of an orthonormal wavelet but the
+# sparsity are zero.
 ObjectiveDisplay.from_estimator(transformer)
 plt.show()

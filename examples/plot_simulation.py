@@ -97,6 +97,8 @@ learned["library"] = transformer.wavelet_
 distance = wavelet_distance(transformer, "db5")
 print(f'distance from init="library": {distance:.3f}')
 
+# %%
+# Left, the distance to the truth from each start; right, what was learned at last.
 fig, axes = plt.subplot_mosaic("abc;ade", figsize=(9, 4.5), layout="constrained")
 left, *others = axes.values()
 for (name, values), marker in zip(distances.items(), "osD", strict=True):

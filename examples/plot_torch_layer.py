@@ -3,7 +3,7 @@ A torch network with a learned wavelet layer
 ============================================
 
 :class:`~sk_awave.MultilevelDWT` is the transform as a layer of a torch network. Here a
-network of a dozen or so numbers predicts the height of the highest burst in a trace: a
+network of five to eight numbers predicts the height of the highest burst in a trace: a
 wavelet transform, the largest coefficient of each band, and a linear layer. Its wavelet
 is learned together with the rest, by the loss of the predictions, and stays a wavelet.
 """
@@ -78,6 +78,8 @@ taps = np.array(wavelet.dec_lo)
 gram = [taps[2 * m :] @ taps[: len(taps) - 2 * m] for m in range(len(taps) // 2)]
 print(f"distance from orthonormality: {np.abs(gram - np.eye(len(gram))[0]).max():.1e}")
 
+# %%
+# The learned wavelet is ahead of the one it started from, whichever that is.
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 before, after = wavelet_functions(start), wavelet_functions(wavelet)
 left.plot(before.x, before.psi, color="0.7", linewidth=3, label=f"start ({start})")
@@ -92,6 +94,8 @@ for parametrization, colour, label in [
     values = np.array([scores[start, parametrization] for start in starts])
     right.plot(place, values, "o", color=colour, markersize=4)
     right.plot(place, values.mean(1), "_", color=colour, markersize=20, label=label)
-right.set(title="New traces", ylabel="R2", xticks=place, xticklabels=starts)
+right.set(title="New traces (dots: seeds)", ylabel="R2")
+right.set(xticks=place, xticklabels=starts)
+right.margins(x=0.2)
 right.legend(frameon=False)
 plt.show()

@@ -28,17 +28,24 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from sk_awave import WaveletTransformer
-from sk_awave.attribution import METHODS, Teacher, TransformImportance
+from sk_awave.attribution import Teacher, TransformImportance
 
 # Twelve epochs are the recipe, and few iterations are enough for some basis of NMF.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
+METHODS = (
+    "saliency",
+    "input_x_gradient",
+    "integrated_gradients",
+    "smoothgrad",
+    "expected_gradients",
+)
 N_SAMPLES, N_FEATURES, N_TEST, KNOCKED_OUT = 50_000, 100, 500, 12
 N_COSINES = N_FEATURES // 2 + 1
 
 
 def fourier(X):
-    """Real orthonormal Fourier coefficients."""
+    """Real and imaginary parts of the Fourier coefficients."""
     spectrum = rfft(X, norm="ortho")
     return np.hstack([spectrum.real, spectrum.imag[:, 1:-1]])
 

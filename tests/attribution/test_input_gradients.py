@@ -23,9 +23,10 @@ from teachers import (
 from torch import nn
 
 from sk_awave.attribution import METHODS, Teacher, input_gradients
+from sk_awave.attribution._paths import LOCAL_METHODS
 
 EXACT = 1e-12  # float64 rounding of a few dozen operations
-AVERAGES = ["integrated_gradients", "smoothgrad", "expected_gradients"]
+AVERAGES = [method for method in METHODS if method not in LOCAL_METHODS]
 
 
 def make_teacher(kind):
