@@ -52,7 +52,7 @@ def wavedec_rows(
         for axis, (_, indices, weights) in enumerate(row):
             places = (j, axis, slice(len(indices)), slice(indices.shape[1]))
             index[places], weight[places] = indices, weights
-    kernel, _ = _KERNELS[ndim](filter_length)
+    kernel = _ANALYSIS[ndim](filter_length)
     taps = np.ascontiguousarray(pairs[..., ::-1], x.dtype)
     left, *_ = paddings[0][0]
     kernel(x, out, taps, lengths, left, index, weight)
@@ -78,7 +78,7 @@ def waverec_rows(
     by_parity = [pairs[..., p % 2 :: 2][..., ::-1] for p in (crop, crop + 1)]
     taps = np.ascontiguousarray(np.stack(by_parity, 2), flat.dtype)
     starts = np.array([crop // 2, (crop + 1) // 2]) - half + 1
-    _, kernel = _KERNELS[ndim](2 * half)
+    kernel = _SYNTHESIS[ndim](2 * half)
     kernel(flat, out, taps, np.array(layout.shapes), wrap, starts)
 
 
@@ -209,8 +209,8 @@ def _merge(block, other, low, high, row):
 
 
 @lru_cache(maxsize=32)
-def _signal_kernels(filter_length: int):
-    """Make both loops over signals for a length, over which sums are unrolled."""
+def _signal_analysis(filter_length: int):
+    """Make the loop of analysis over signals, unrolling the sums over taps."""
     half = filter_length // 2
 
     @_compile
@@ -230,6 +230,14 @@ def _signal_kernels(filter_length: int):
                 stop -= m
                 _analyse(signal, n, padding, left, low, high, tile, target, detail)
                 signal = approximation
+
+    return wavedec
+
+
+@lru_cache(maxsize=32)
+def _signal_synthesis(filter_length: int):
+    """Make the loop of synthesis over signals, unrolling the sums over taps."""
+    half = filter_length // 2
 
     @_compile
     def waverec(flat, out, taps, lengths, wrap, starts):
@@ -252,12 +260,12 @@ def _signal_kernels(filter_length: int):
                 target = out[row] if j == 0 else approximation[:n]
                 _synthesise(a, d, m, wrap, starts, low0, high0, low1, high1, target)
 
-    return wavedec, waverec
+    return waverec
 
 
 @lru_cache(maxsize=32)
-def _image_kernels(filter_length: int):
-    """Make both loops over images for a length, over which sums are unrolled."""
+def _image_analysis(filter_length: int):
+    """Make the loop of analysis over images, unrolling the sums over taps."""
     half = filter_length // 2
 
     @_compile
@@ -299,6 +307,14 @@ def _image_kernels(filter_length: int):
                             half_row, w, padding, left, low, high, tile, target, detail
                         )
                 image = approximation
+
+    return wavedec2
+
+
+@lru_cache(maxsize=32)
+def _image_synthesis(filter_length: int):
+    """Make the loop of synthesis over images, unrolling the sums over taps."""
+    half = filter_length // 2
 
     @_compile
     def waverec2(flat, out, taps, lengths, wrap, starts):
@@ -347,8 +363,9 @@ def _image_kernels(filter_length: int):
                     )
                 image = target
 
-    return wavedec2, waverec2
+    return waverec2
 
 
-#: Analysis and synthesis, by the number of dimensions.
-_KERNELS = {1: _signal_kernels, 2: _image_kernels}
+#: What makes the loops, by the number of dimensions.
+_ANALYSIS = {1: _signal_analysis, 2: _image_analysis}
+_SYNTHESIS = {1: _signal_synthesis, 2: _image_synthesis}
