@@ -120,5 +120,6 @@ for (above, below), name in zip(axes.T, names, strict=True):
     below.set_xlabel("time (samples)")
 axes[0, 0].set_ylabel("noisy")
 axes[1, 0].set_ylabel("denoised")
-axes[1, 2].legend(frameon=False, fontsize="small", loc="lower right")
+lines = axes[1, 0].get_lines()
+fig.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False)
 plt.show()

@@ -61,6 +61,8 @@ def test_growth_solves_its_equation(omega_m):
 def test_distance_in_a_universe_of_matter():
     z, distance, weight = _line_of_sight(1.0, 2.0)
     exact = 2 * 2997.92458 * (1 - 1 / np.sqrt(1 + z))
+    # The trapezoidal rule on 100 steps of 0.01: errors of about 1e-4 of the distance, and
+    # of 1e-8 of the weight, whose largest value is 2e-4.
     np.testing.assert_allclose(distance, exact, rtol=1e-4, atol=1e-2)
     expected = 1.5 / 2997.92458**2 * exact * (1 - exact / exact[-1]) * (1 + z)
     np.testing.assert_allclose(weight, expected, rtol=1e-3, atol=1e-9)
