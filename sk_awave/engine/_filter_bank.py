@@ -1,5 +1,6 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
+import difflib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -97,6 +98,11 @@ class FilterBank(nn.Module):
                 f"parametrization must be one of {sorted(PARAMETRIZATIONS)}. Got "
                 f"{parametrization!r} instead."
             )
+        if isinstance(filters, str | pywt.Wavelet):
+            raise TypeError(
+                "filters must be an array. Got a wavelet instead: use "
+                "FilterBank.from_wavelet."
+            )
         filters = torch.as_tensor(np.array(filters), dtype=torch.float64)
         if filters.ndim != 4 or filters.shape[2] != 4 or filters.shape[3] % 2:
             raise ValueError(
@@ -155,6 +161,10 @@ class FilterBank(nn.Module):
         """
         wavelet = as_wavelet(wavelet)
         filters = np.array(wavelet.filter_bank, dtype=float)
+        if not np.isfinite(filters).all():
+            raise ValueError(
+                f"The filters of the wavelet {wavelet.name!r} contain NaN or infinity."
+            )
         extra = (filter_length or wavelet.dec_len) - wavelet.dec_len
         if extra < 0 or extra % 2:
             raise ValueError(
@@ -198,14 +208,21 @@ class FilterBank(nn.Module):
         return make_wavelet(self().detach()[level, axis].cpu().numpy(), name)
 
 
-def as_wavelet(wavelet) -> pywt.Wavelet:
-    """Return a discrete wavelet given by name or as such, or raise ValueError."""
+def as_wavelet(wavelet, owner: str = "FilterBank.from_wavelet") -> pywt.Wavelet:
+    """Return a discrete wavelet given by name or as such, or raise ValueError.
+
+    `owner` is whose parameter it is, for the message.
+    """
     if isinstance(wavelet, pywt.Wavelet):
         return wavelet
-    if wavelet not in pywt.wavelist(kind="discrete"):
+    names = pywt.wavelist(kind="discrete")
+    if wavelet not in names:
+        similar = difflib.get_close_matches(str(wavelet).lower(), names, n=1)
+        hint = f" Did you mean {similar[0]!r}?" if similar else ""
         raise ValueError(
-            f"wavelet must be a pywt.Wavelet or one of pywt.wavelist(kind='discrete'). "
-            f"Got {wavelet!r} instead."
+            f"The 'wavelet' parameter of {owner} must be an instance of 'pywt.Wavelet' "
+            f"or a str among pywt.wavelist(kind='discrete'). Got {wavelet!r} instead."
+            f"{hint}"
         )
     return pywt.Wavelet(wavelet)
 

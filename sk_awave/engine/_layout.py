@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -13,10 +14,22 @@ from torch import Tensor
 
 from sk_awave.engine._boundary import coeff_length, max_level, min_length
 
+#: No signal is so long that it has more levels.
+MAX_LEVEL = 62
+
 
 def detail_keys(ndim: int) -> list[str]:
     """Return PyWavelets' keys of the details of one level: 'ad', 'da', 'dd' in 2-D."""
     return ["".join(key) for key in itertools.product("ad", repeat=ndim)][1:]
+
+
+def check_level(level: int) -> None:
+    """Raise ValueError if there cannot be so many levels."""
+    is_int = isinstance(level, Integral) and not isinstance(level, bool)
+    if not is_int or not 0 <= level <= MAX_LEVEL:
+        raise ValueError(
+            f"level must be an int from 0 to {MAX_LEVEL}, or None. Got {level!r} instead."
+        )
 
 
 def resolve_level(
@@ -44,20 +57,21 @@ def resolve_level(
     Raises
     ------
     ValueError
-        If the level is negative, or `mode` cannot extend the signal of some level.
+        If the level is not from 0 to `MAX_LEVEL`, or `mode` cannot extend the signal of
+        some level.
     """
     deepest = min(max_level(length, filter_length) for length in signal_shape)
     if level is None:
         level = max(1, deepest)
-    elif level < 0:
-        raise ValueError(f"level must be at least 0. Got {level} instead.")
-    elif level > deepest and not torch.compiler.is_compiling():
-        warnings.warn(
-            f"level={level} is too high: with {filter_length} taps and signals of shape "
-            f"{tuple(signal_shape)} all coefficients beyond level {deepest} experience "
-            "boundary effects.",
-            stacklevel=2,
-        )
+    else:
+        check_level(level)
+        if level > deepest and not torch.compiler.is_compiling():
+            warnings.warn(
+                f"level={level} is too high: with {filter_length} taps and signals of "
+                f"shape {tuple(signal_shape)} all coefficients beyond level {deepest} "
+                "experience boundary effects.",
+                stacklevel=2,
+            )
     for length in signal_shape:
         for j in range(level):
             if length < min_length(mode):
@@ -127,6 +141,9 @@ class CoeffLayout:
     filter_length: int
     level: int
     mode: str
+
+    def __post_init__(self):
+        check_level(self.level)  # True equals 1, and would be found in caches for it
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:

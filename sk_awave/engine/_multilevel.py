@@ -1,13 +1,21 @@
 """The multilevel separable transform in any number of dimensions, and its module."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
+from sk_awave.engine._boundary import MODES, coeff_length
 from sk_awave.engine._dwt import analysis, synthesis, synthesis_adjoint
 from sk_awave.engine._filter_bank import FilterBank
-from sk_awave.engine._layout import bands_from_pywt, bands_to_pywt, resolve_level
+from sk_awave.engine._layout import (
+    bands_from_pywt,
+    bands_to_pywt,
+    check_level,
+    resolve_level,
+)
 
 
 def _bank(filters: Tensor, level: int, axis: int) -> Tensor:
@@ -105,6 +113,18 @@ def _crop(x: Tensor, shape: Sequence[int]) -> Tensor:
     return x
 
 
+def _as_real(x: Tensor, name: str) -> Tensor:
+    """Return a tensor of real floating-point values, or raise TypeError."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} must be made of tensors. Got {type(x).__name__} instead. Use "
+            "torch.as_tensor, or WaveletTransformer for arrays."
+        )
+    if x.is_complex():
+        raise TypeError(f"{name} must be real. Got {x.dtype} instead.")
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+
 class MultilevelDWT(nn.Module):
     """Multilevel wavelet transform as a layer, with learned or fixed filters.
 
@@ -163,6 +183,12 @@ class MultilevelDWT(nn.Module):
         per_axis: bool = False,
     ):
         super().__init__()
+        if isinstance(ndim, bool) or not isinstance(ndim, Integral) or ndim < 1:
+            raise ValueError(f"ndim must be an int of at least 1. Got {ndim!r} instead.")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {list(MODES)}. Got {mode!r} instead.")
+        if level is not None:
+            check_level(level)
         if per_level and level is None:
             raise ValueError("per_level=True needs the number of levels: set level.")
         self.level = level
@@ -181,6 +207,7 @@ class MultilevelDWT(nn.Module):
         Parameters
         ----------
         x : tensor of shape (..., *signal_shape)
+            Integers are transformed in torch's default dtype.
 
         Returns
         -------
@@ -188,6 +215,7 @@ class MultilevelDWT(nn.Module):
             The structure of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``, each
             coefficient tensor with the leading axes of `x`.
         """
+        x = _as_real(x, "x")
         if x.ndim < self.ndim:
             raise ValueError(f"x needs at least ndim={self.ndim} axes. Got {x.ndim}.")
         signal_shape = x.shape[x.ndim - self.ndim :]
@@ -210,8 +238,43 @@ class MultilevelDWT(nn.Module):
         Returns
         -------
         x : tensor of shape (..., *signal_shape)
+
+        Raises
+        ------
+        TypeError
+            If `coeffs` are not real tensors.
+        ValueError
+            If they do not belong together, or to this `ndim`, mode and filter length.
         """
+        if not torch.compiler.is_compiling():
+            self._check_coeffs(coeffs, signal_shape)
         bands, batch_shape = bands_from_pywt(coeffs, self.ndim)
+        bands = [_as_real(band, "coeffs") for band in bands]
         filters = self.filter_bank().to(bands[0].dtype)
         x = waverec(bands, filters, self.mode, signal_shape)
         return x.reshape(*batch_shape, *x.shape[1:])
+
+    def _check_coeffs(self, coeffs, signal_shape):
+        """Raise an error for coefficients that do not belong together."""
+        try:
+            bands, _ = bands_from_pywt(coeffs, self.ndim)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            name = {1: "wavedec", 2: "wavedec2"}.get(self.ndim, "wavedecn")
+            raise ValueError(
+                f"coeffs must be tensors in the structure of PyWavelets' {name}, as "
+                f"forward returns them with ndim={self.ndim}."
+            ) from error
+        length = self.filter_bank.filter_length
+        first, *shapes = [tuple(band.shape[-self.ndim :]) for band in bands]
+        if signal_shape is not None:
+            shapes.append(tuple(signal_shape))
+        fits = first == (shapes or [first])[0] and all(
+            coarse == tuple(coeff_length(n, length, self.mode) for n in fine)
+            for coarse, fine in pairwise(shapes)
+        )
+        if not fits:
+            raise ValueError(
+                f"coeffs of shapes {[first, *shapes]}, from the approximation to the "
+                f"finest details or to signal_shape, do not belong together with filters "
+                f"of {length} taps and mode={self.mode!r}."
+            )

@@ -170,3 +170,15 @@ def test_unknown_wavelet_is_refused(wavelet):
 def test_unknown_parametrization_is_refused():
     with pytest.raises(ValueError, match=r"one of \['fixed', 'free', 'orthogonal'\]"):
         FilterBank.from_wavelet("db3", "learned")
+
+
+@pytest.mark.parametrize("wavelet", ["db2", pywt.Wavelet("db2")])
+def test_a_wavelet_is_no_array_of_filters(wavelet):
+    with pytest.raises(TypeError, match=r"use FilterBank\.from_wavelet"):
+        FilterBank(wavelet)
+
+
+@pytest.mark.parametrize("name, near", [("db99", "db9"), ("Sym4", "sym4")])
+def test_did_you_mean(name, near):
+    with pytest.raises(ValueError, match=f"Got {name!r} .* Did you mean {near!r}"):
+        FilterBank.from_wavelet(name)

@@ -173,8 +173,19 @@ def test_default_level_is_that_of_pywt_for_the_shortest_axis():
 def test_level_too_deep_warns_and_negative_raises():
     with pytest.warns(UserWarning, match=r"level=5 is too high.*beyond level 2"):
         assert resolve_level((17,), 4, "zero", 5) == 5
-    with pytest.raises(ValueError, match="level must be at least 0"):
+    with pytest.raises(ValueError, match=r"an int from 0 to 62, or None\. Got -1"):
         resolve_level((17,), 4, "zero", -1)
+
+
+@pytest.mark.parametrize("level", [True, False, 63, 10**12, 2.0])
+def test_no_such_level(level):
+    # At once: a loop over the levels would take minutes. True would be found in caches
+    # that hold what was made for level 1.
+    match = f"an int from 0 to 62, or None. Got {level} instead"
+    with pytest.raises(ValueError, match=match):
+        resolve_level((17,), 4, "symmetric", level)
+    with pytest.raises(ValueError, match=match):
+        CoeffLayout((17,), None, 4, level, "symmetric")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -317,7 +317,7 @@ def test_level_too_deep_warns():
 
 @pytest.mark.parametrize("per_level", [False, True])
 def test_negative_level_is_refused(per_level):
-    with pytest.raises(ValueError, match="level must be at least 0"):
+    with pytest.raises(ValueError, match="level must be an int from 0 to 62"):
         MultilevelDWT("db4", level=-1, per_level=per_level)(torch.ones(10))
 
 
@@ -426,3 +426,59 @@ def test_variants_of_the_layer_compile(kwargs, signal_shape):
 
 def test_layer_with_too_deep_a_level_compiles():
     assert_compiles(MultilevelDWT("db2", level=2), random_rows(2, 5))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool])
+def test_integers_are_transformed_as_floats(dtype):
+    x = torch.arange(24).reshape(2, 12).to(dtype)
+    dwt = MultilevelDWT("db2", level=2)
+    for a, b in zip(dwt(x), dwt(x.float()), strict=True):
+        assert torch.equal(a, b)
+    assert dwt(x)[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.zeros((2, 8)), "x must be made of tensors. Got ndarray instead"),
+        (torch.zeros(2, 8) * 1j, "x must be real. Got torch.complex64"),
+    ],
+)
+def test_what_the_layer_does_not_take(x, message):
+    with pytest.raises(TypeError, match=message):
+        MultilevelDWT("db2", level=1)(x)
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"ndim": 0}, "ndim must be an int of at least 1. Got 0"),
+        ({"ndim": 1.0}, "ndim must be an int of at least 1. Got 1.0"),
+        ({"level": True}, "level must be an int from 0 to 62"),
+        ({"mode": "wrap"}, "mode must be one of .* Got 'wrap'"),
+    ],
+)
+def test_bad_parameters_of_the_layer(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        MultilevelDWT("db2", **kwargs)
+
+
+def test_coefficients_that_do_not_belong_together():
+    dwt, images = MultilevelDWT("db2", level=2), MultilevelDWT("db2", level=2, ndim=2)
+    cA2, cD2, cD1 = coeffs = dwt(random_rows(2, 20))
+    for wrong in (
+        [cA2, cD1, cD2],
+        [cA2, cD2, cD1[..., :-1]],
+        [cA2[..., 1:], cD2, cD1],
+        [cA2, cD2[..., 1:], cD1],
+    ):
+        with pytest.raises(ValueError, match="do not belong together with filters of 4"):
+            dwt.inverse(wrong)
+    with pytest.raises(ValueError, match="to signal_shape, do not belong together"):
+        dwt.inverse(coeffs, (30,))
+    dwt.inverse(coeffs, (19,))  # the other length with as many coefficients
+    for wrong in (coeffs, [cA2, (cD2, cD1)], [c.detach().numpy() for c in coeffs], [], 3):
+        with pytest.raises(ValueError, match="structure of PyWavelets' wavedec2"):
+            images.inverse(wrong)
+    with pytest.raises(ValueError, match="structure of PyWavelets' wavedec,"):
+        dwt.inverse([c.detach().numpy() for c in coeffs])
