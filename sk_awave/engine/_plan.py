@@ -65,5 +65,6 @@ class TransformPlan:
 
 
 def rows_per_chunk(layout: CoeffLayout) -> int:
-    """Return how many rows make about `CHUNK_SIZE` samples."""
-    return max(1, CHUNK_SIZE // math.prod(layout.signal_shape))
+    """Return how many rows make about `CHUNK_SIZE` samples, or coefficients."""
+    size = max(math.prod(layout.signal_shape), layout.n_coeffs_per_channel)
+    return max(1, CHUNK_SIZE // size)

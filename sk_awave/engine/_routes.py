@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from importlib import import_module
+from itertools import pairwise
 from types import ModuleType
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ from sk_awave.engine._layout import CoeffLayout
 #: The samples from which the compiled loops are used, as they take a second to compile,
 #: and the threads up to which a single one of theirs is faster than products by all.
 MIN_COMPILED_SIZE, MAX_COMPILED_THREADS = 2**18, 2
+
+#: The entries up to which a matrix is made for samples of several axes: long filters make
+#: far more coefficients of short axes than there are samples.
+MAX_DENSE_ENTRIES = 2**22
 
 #: The longest filters whose sums are worth unrolling; the loops need less than a tile.
 MAX_COMPILED_TAPS = 128
@@ -68,7 +73,10 @@ class Route:
         self.mode = mode = adjoint_mode(layout.mode) if adjoint else layout.mode
         shape, filter_length = layout.signal_shape, layout.filter_length
         #: Whether samples are rows to the maps, or keep their axes.
-        self.is_flat = len(shape) == 1 or math.prod(shape) <= DENSE_SIZE
+        self.is_flat = len(shape) == 1 or (
+            math.prod(shape) <= DENSE_SIZE
+            and _largest_matrix(layout) <= MAX_DENSE_ENTRIES
+        )
         self._steps = []
         level = 0
         while level < layout.level:
@@ -362,6 +370,14 @@ class LinearMap:
         return self._made[1](
             [tuple(g.cpu().numpy() for g in group) for group in self._gradients]
         )
+
+
+def _largest_matrix(layout: CoeffLayout) -> int:
+    """Return the entries of the largest matrix that a dense transform multiplies with."""
+    sizes = [math.prod(shape) for shape in layout.shapes]
+    n_bands = 2 ** len(layout.signal_shape)
+    levels = [n * n_bands * m for n, m in pairwise(sizes)]
+    return max([sizes[0] * layout.n_coeffs_per_channel, *levels])
 
 
 def _expose(x: Tensor, n: int, shape: list[int], axis: int) -> Tensor:

@@ -183,7 +183,8 @@ def test_chunks_do_not_change_the_result(make_objective, monkeypatch, signal_sha
     value, gradient = objective.value_and_gradient(theta)
     terms = objective.terms()
     # Seven samples of two channels, and so a last chunk that is shorter.
-    monkeypatch.setattr(_plan, "CHUNK_SIZE", 15 * signal_shape[0])
+    n_coeffs = objective.plan.layout.n_coeffs_per_channel
+    monkeypatch.setattr(_plan, "CHUNK_SIZE", 15 * n_coeffs)
     sizes = []
     chunk_terms = Objective._chunk_terms
 

@@ -162,8 +162,12 @@ def test_rows_do_not_leak_into_one_another():
 
 def test_chunks_cover_all_rows(monkeypatch):
     monkeypatch.setattr(_plan, "CHUNK_SIZE", 100)
-    plan = TransformPlan(CoeffLayout((5, 6), None, 2, 1, "zero"))
+    plan = TransformPlan(CoeffLayout((4, 8), None, 2, 1, "zero"))
     assert plan.rows_per_chunk == 3
     assert list(plan.chunks(8)) == [0, 3, 6]
     monkeypatch.setattr(_plan, "CHUNK_SIZE", 10)
     assert plan.rows_per_chunk == 1
+    # Where there are more coefficients than samples, their number counts.
+    monkeypatch.setattr(_plan, "CHUNK_SIZE", 1000)
+    layout = CoeffLayout((5, 6), None, 10, 1, "zero")
+    assert TransformPlan(layout).rows_per_chunk == 1000 // layout.n_coeffs
