@@ -68,8 +68,8 @@ print(rules.round(3).to_string())
 # Wavelets
 # --------
 # With SURE and soft thresholds. The best fixed wavelet is chosen on the training half by
-# its objective, the L1 norm of the noisy signals' coefficients, as a search without the
-# truth has to; learning starts from there.
+# its score, how sparse the noisy signals' coefficients are, as a search without the truth
+# has to; learning starts from there.
 library = ["haar", "db2", "sym4", "db5", "sym8", "coif3"]
 rows = {}
 for name in names:

@@ -25,7 +25,7 @@ from sk_awave.attribution._paths import LOCAL_METHODS, METHODS, make_path
 from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
-from sk_awave.utils._validation import check_tensor
+from sk_awave.utils._validation import as_tensor, check_tensor
 
 #: The values of a chunk by default.
 _CHUNK_SIZE = 2**18
@@ -198,7 +198,9 @@ def input_gradients(
     with torch.inference_mode(False), torch.enable_grad():
         for start in range(0, len(samples), size):
             rows = slice(start, start + size)
-            x, select = samples[rows].to(device), partial(targets.select, rows=rows)
+            # A copy: samples may be read-only, and a teacher may work in place.
+            x = samples[rows].to(device, copy=True)
+            select = partial(targets.select, rows=rows)
             if callable(method):
                 field = _call_method(method, teacher, x, select)
             elif path is None:
@@ -276,11 +278,10 @@ def as_samples(X, teacher, name):
     """Return samples as a tensor of float32 or float64, of the shape of `X`."""
     if isinstance(X, torch.Tensor):
         rows = X.flatten(1) if X.ndim > 2 else X
-        return check_tensor(rows, teacher).reshape(X.shape)
+        return check_tensor(rows, teacher, name).reshape(X.shape)
     dtypes = [np.float64, np.float32]
     X = check_array(X, dtype=dtypes, allow_nd=True, estimator=teacher, input_name=name)
-    # torch refuses negative strides, and warns of memory that it must not write to.
-    return torch.from_numpy(np.require(X, requirements=["C", "W"]))
+    return as_tensor(X)
 
 
 def _check_baselines(baselines, method, samples, teacher):

@@ -17,7 +17,7 @@ from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
     _check_feature_names_in,
-    _fit_context,
+    fit_context,
 )
 from sk_awave.utils._validation import validate_signals
 
@@ -154,7 +154,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Check the transformer and the teacher, and find the adjoint of the inverse.
 
@@ -187,7 +187,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         samples = validate_signals(self, X, reset=True)
         teacher = as_teacher(self.teacher)
         with torch.no_grad():
-            teacher.outputs(as_samples(samples[:1], teacher, "X"))
+            teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
         self.n_components_ = self._coefficients(X[:1]).shape[1]
         self._inverse = None if _is_wavelet(self.transformer) else self._probe_inverse()
         self._baselines = samples if self.method == "expected_gradients" else None

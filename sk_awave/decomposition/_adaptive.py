@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.attribution import METHODS
 from sk_awave.decomposition._learning import _BaseAdaptiveTransformer
 from sk_awave.engine._candidates import STRATEGIES
-from sk_awave.engine._filter_bank import FilterBank
-from sk_awave.utils._sklearn import Interval, StrOptions, _fit_context
+from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
 
 
@@ -42,7 +42,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
     level : int, default=None
         The number of levels. By default PyWavelets' maximum for the shortest axis and the
         length of `wavelet`, and at least 1. A deeper one warns, as in PyWavelets. To
-        compare wavelets of different lengths by `score`, fix it: :math:`B` depends on it.
+        compare wavelets of different lengths by `score`, fix it: more levels are sparser.
 
     mode : {"symmetric", "zero", "constant", "periodic", "smooth", "periodization", \
             "reflect", "antisymmetric", "antireflect"}, default="symmetric"
@@ -140,7 +140,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         array.
 
     warm_start : bool, default=False
-        Whether `fit` starts from the filters of the previous fit, whatever `init`.
+        Whether `fit` starts from the filters of the previous fit, whatever `init`, if it
+        learns parameters of the same kind and number.
 
     random_state : int, RandomState instance or None, default=None
         Determines the order of the mini-batches of "adam", and the signals and angles
@@ -200,7 +201,10 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
     The objective is not convex: learning finds a minimum near its start. Try several
     (`init`), or compare several starting wavelets of one length by `score`.
 
-    A run that diverges or is interrupted keeps the best filters it met and warns.
+    A run that diverges keeps the best filters it met and warns. Ctrl-C keeps them, too,
+    and raises KeyboardInterrupt; before learning has begun, it changes nothing.
+
+    What is learned does not depend on the unit of `X`.
 
     References
     ----------
@@ -310,7 +314,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, *, input_gradients=None):
         """Learn the wavelet.
 
@@ -333,16 +337,24 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         Warns
         -----
         ConvergenceWarning
-            If `max_iter` is reached, or the run diverges or is interrupted.
+            If `max_iter` is reached, or the run diverges.
+        UserWarning
+            If a strength that was set has no effect.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C; the best filters that were met are kept.
         """
         X = validate_signals(self, X, reset=True)
-        resume = self.warm_start and hasattr(self, "_parameters")
         gradients = self._get_input_gradients(X, y, input_gradients)
-        objective = self._make_learnable_objective(X, gradients, resume)
-        self._learn(objective, self._find_starts(objective, resume), X, y)
+        objective = self._make_learnable_objective(X, gradients)
+        resumed = self.warm_start and self._resume(objective)
+        starts, completed = self._find_starts(objective, resumed)
+        self._learn(objective, starts, X, y, completed)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, *, input_gradients=None):
         """Improve the wavelet by one epoch of mini-batches over `X`.
 
@@ -361,19 +373,26 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         self : object
             The transformer; ``objective_terms_`` are those on this `X`.
         """
-        first = not hasattr(self, "_parameters")
-        X = validate_signals(self, X, reset=first)
+        X = validate_signals(self, X, reset=not hasattr(self, "_parameters"))
         gradients = self._get_input_gradients(X, y, input_gradients)
-        objective = self._make_learnable_objective(X, gradients, not first)
-        state = getattr(self, "_optimizer_state", None)
+        objective = self._make_learnable_objective(X, gradients)
+        resumed = self._resume(objective)
+        name = "previous fit" if resumed else as_wavelet(self.wavelet).name
+        starts = [(name, objective.get_parameters())]
         solution = self._minimize_minibatch(
-            objective, max_iter=1, tol=0, keep_best=False, optimizer_state=state
+            objective,
+            max_iter=1,
+            tol=0,
+            keep_best=False,
+            optimizer_state=self._optimizer_state if resumed else None,
         )
         if solution.outcome == "max_iter":
             solution.outcome = "stopped"
-        if not first:
-            solution.loss_curve[:1] = self.loss_curve_
-        self._set_solution(objective, solution)
+        earlier = self.loss_curve_ if resumed else solution.loss_curve[:1]
+        self._set_solution(objective, solution, starts, [solution])
+        self.loss_curve_ = [*earlier, *solution.loss_curve[1:]]
+        self.n_iter_ = len(self.loss_curve_) - 1
+        self._report_outcome(solution)
         return self
 
     def attributions(self, X, y=None):
@@ -412,11 +431,19 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         return torch.stack(targets) if torch.is_tensor(field) else np.stack(targets)
 
     def score(self, X, y=None, *, input_gradients=None):
-        """Return minus the objective on `X`, so that greater is better.
+        r"""Return minus the objective on `X`, relative to that of the samples themselves.
 
-        The strengths weight it: it compares wavelets, levels and modes at the same
-        strengths, but not one strength with another, for which the score of a model
-        downstream is the judge.
+        The value is
+
+        .. math:: -\frac{B\, L(X) / N}{L_0(X) / n}
+
+        with the objective :math:`L`, its number of bands :math:`B`, and :math:`N`
+        coefficients of :math:`n` values; :math:`L_0` is the objective of the samples
+        without any transform. Where only sparsity counts, it is minus the mean absolute
+        coefficient over the mean absolute value of the samples: about -1 for noise, and
+        nearer to zero the sparser the coefficients. So it has no unit, and compares
+        levels and filter lengths as well as wavelets. It does not compare strengths, of
+        which the score of a model downstream is the judge.
 
         Parameters
         ----------
@@ -430,11 +457,9 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         Returns
         -------
         score : float
-            Minus the weighted sum of the terms.
+            At most 0; greater is better.
         """
         check_is_fitted(self)
         X = validate_signals(self, X, reset=False)
-        bank = FilterBank(self.filter_bank_, "fixed")
         gradients = self._get_input_gradients(X, y, input_gradients)
-        objective = self._make_objective(bank, self.layout_, X, gradients)
-        return -objective.total(objective.terms())
+        return self._score(X, gradients)

@@ -1,6 +1,7 @@
 """How a transformer learns its wavelet: from parameters to the engine and back."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,24 +10,29 @@ from sklearn.utils import check_random_state
 
 from sk_awave.attribution import METHODS
 from sk_awave.attribution import input_gradients as teacher_gradients
-from sk_awave.decomposition._wavelet import _BaseWaveletTransformer, as_tensor
+from sk_awave.attribution._input_gradients import as_samples
+from sk_awave.decomposition._wavelet import _BaseWaveletTransformer
 from sk_awave.engine._candidates import find_starts
 from sk_awave.engine._conditions import FILTER_TERMS
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._lbfgs import minimize_lbfgs
 from sk_awave.engine._minibatch import minimize_minibatch
-from sk_awave.engine._objective import Objective
+from sk_awave.engine._objective import TERMS, Objective
 from sk_awave.engine._plan import TransformPlan
 from sk_awave.engine._solution import OUTCOMES
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
+from sk_awave.utils._sklearn import FitInterrupted
+from sk_awave.utils._validation import as_tensor
 
 
 class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     """The steps of learning, none of which is public."""
 
-    def _make_learnable_objective(self, X, gradients, resume=False):
-        """Make the objective at the starting wavelet, or where the last fit ended."""
-        wavelet = as_wavelet(self.wavelet)
+    def _make_learnable_objective(self, X, gradients):
+        """Make the objective at the starting wavelet."""
+        self._check_callbacks()
+        self._warn_of_idle_strengths(gradients)
+        wavelet = as_wavelet(self.wavelet, type(self).__name__)
         layout = self._make_layout(X.shape[1:], wavelet.dec_len)
         bank = FilterBank.from_wavelet(
             wavelet,
@@ -34,10 +40,49 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             n_levels=max(1, layout.level) if self.per_level else 1,
             n_axes=self.ndim if self.per_axis else 1,
         )
-        objective = self._make_objective(bank, layout, X, gradients)
-        if resume and len(self._parameters) == objective.n_parameters:
+        return self._make_objective(bank, layout, X, gradients)
+
+    def _check_callbacks(self):
+        """Raise TypeError for callbacks that skorch cannot use."""
+        for callback in self.callbacks or []:
+            named = isinstance(callback, tuple) and len(callback) == 2
+            if not hasattr(callback[1] if named else callback, "on_train_begin"):
+                raise TypeError(
+                    f"The 'callbacks' parameter of {type(self).__name__} must be a list "
+                    f"of skorch callbacks. Got {callback!r} in it."
+                )
+
+    def _warn_of_idle_strengths(self, gradients):
+        """Warn of strengths that were set and do not change what is learned."""
+        reasons = {}
+        if self.parametrization == "orthogonal":
+            reasons["alpha_reconstruction"] = reasons["alpha_filter"] = (
+                "every wavelet of parametrization='orthogonal' reconstructs exactly."
+            )
+            reasons["alpha_sparsity"] = (
+                "without attributions, sparsity is all that parametrization='orthogonal' "
+                "minimises. Tune the wavelet's length and start (wavelet, init), level, "
+                "mode or per_level instead, or give a teacher."
+            )
+        reasons["alpha_attribution"] = "there is no teacher and no input_gradients."
+        if gradients is not None:
+            for name in ("alpha_sparsity", "alpha_attribution"):
+                reasons.pop(name, None)
+        for name, reason in reasons.items():
+            if getattr(self, name) != 1:
+                message = f"{name} has no effect: {reason}"
+                warnings.warn(message, UserWarning, stacklevel=6)
+
+    def _resume(self, objective):
+        """Go to where the last fit ended; tell whether its parameters mean the same."""
+        same = getattr(self, "_parameters_kind", None) == self._kind_of(objective)
+        if same:
             objective.set_parameters(self._parameters)
-        return objective
+        return same
+
+    def _kind_of(self, objective):
+        """Return what the parameters are: angles or taps, of how many filters."""
+        return self.parametrization, tuple(objective.bank.original.shape)
 
     def _make_objective(self, bank, layout, X, gradients):
         """Bring signals and gradients to the device, once, in the shape of the engine."""
@@ -56,6 +101,28 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         multiply = METHODS.get(self.attribution, False)
         return Objective(bank, plan, x, weights, gradients, multiply)
 
+    def _score(self, X, gradients):
+        """Return minus the objective per coefficient, over that of the samples per value.
+
+        The identity is the transform without a level: its only band is the samples.
+        """
+        layout, values = self.layout_, []
+        norms = ("sparsity", "attribution")
+        # What is zero but for rounding would count at another scale than that of X.
+        exact = self.parametrization == "orthogonal"
+        for level, filters, counted in (
+            (layout.level, self.filter_bank_, norms if exact else TERMS),
+            (0, self.filter_bank_[:1], norms),
+        ):
+            bank = FilterBank(filters, "fixed")
+            at_level = replace(layout, level=level)
+            objective = self._make_objective(bank, at_level, X, gradients)
+            terms = objective.terms()
+            total = objective.total({name: terms[name] for name in counted})
+            values.append(total * (level + 1) / at_level.n_coeffs_per_channel)
+        learned, own = values
+        return -learned / (own or 1.0)
+
     def _get_input_gradients(self, X, y, input_gradients):
         """Return the gradients of shape (n_targets, *X.shape), or None without any."""
         if input_gradients is None and self.teacher is None:
@@ -63,7 +130,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         if input_gradients is None:
             gradients = self._differentiate_teacher(X, y)
         elif self.teacher is None:
-            gradients = _check_input_gradients(input_gradients, X)
+            gradients = _check_input_gradients(input_gradients, X, self)
         else:
             raise ValueError("Give either a teacher or input_gradients, not both.")
         return gradients.reshape(-1, *X.shape)
@@ -78,33 +145,37 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             random_state=self.random_state,
         )
 
-    def _find_starts(self, objective, resume):
-        """Return names and parameters of the starts, the most promising first."""
-        if resume:
-            return [("previous fit", objective.get_parameters())]
+    def _find_starts(self, objective, resumed=False):
+        """Return names and parameters of the starts, the best first, and if all is found.
+
+        A search that is interrupted returns the most promising start it has met.
+        """
+        own = (as_wavelet(self.wavelet).name, objective.get_parameters())
+        if resumed:
+            return [("previous fit", own[1])], True
         if self.init == "wavelet":
-            return [(as_wavelet(self.wavelet).name, objective.get_parameters())]
-        return find_starts(
+            return [own], True
+        starts, completed = find_starts(
             objective, self.init, self.n_init, self._seed(), polish=self.max_iter > 0
         )
+        return (starts, True) if completed else (starts[:1] or [own], False)
 
-    def _learn(self, objective, starts, X, y):
-        """Store the best solution from the starts; tell whether learning completed."""
-        task = FitTask(self, X, y, self.max_iter * len(starts))
-        solutions = self._minimize(objective, starts, task)
-        self._set_solution(objective, min(solutions, key=lambda run: run.best_loss))
-        self.starts_ = [
-            {
-                "wavelet": name,
-                "loss_before": run.loss_curve[0],
-                "loss_after": run.best_loss,
-            }
-            for (name, _), run in zip(starts, solutions, strict=False)
-        ]
+    def _learn(self, objective, starts, X, y, completed=True):
+        """Store the best solution from the starts, and report how learning ended.
+
+        If the search of starts was not `completed`, nothing more is learned.
+        """
+        max_iter = self.max_iter if completed else 0
+        task = FitTask(self, X, y, max_iter * len(starts))
+        solutions = self._minimize(objective, starts, task, max_iter)
+        best = min(solutions, key=lambda run: run.best_loss)
+        if not completed or solutions[-1].outcome == "interrupted":
+            best.outcome = "interrupted"
+        self._set_solution(objective, best, starts, solutions)
         task.end()
-        return solutions[-1].outcome != "interrupted"
+        self._report_outcome(best)
 
-    def _minimize(self, objective, starts, task):
+    def _minimize(self, objective, starts, task, max_iter):
         """Run the solver from each start; return the solutions of those that ran."""
 
         def callback(n_iter, value):
@@ -112,7 +183,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
                 print(f"Iteration {n_iter}: objective = {value:.6g}")
             return task.end_iteration(lambda: self._fitted_filters(objective))
 
-        kwargs = {"max_iter": self.max_iter, "tol": self.tol, "callback": callback}
+        kwargs = {"max_iter": max_iter, "tol": self.tol, "callback": callback}
         solutions = []
         for _, parameters in starts:
             objective.set_parameters(parameters)
@@ -155,34 +226,50 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             "level_": layout.level,
         }
 
-    def _set_solution(self, objective, solution):
-        """Store the outcome, and say so if there is a doubt about it."""
+    def _set_solution(self, objective, solution, starts, solutions):
+        """Store the outcome, all of it at once."""
         objective.set_parameters(solution.parameters)
-        vars(self).update(self._fitted_filters(objective))
-        self._parameters = solution.parameters
-        self._optimizer_state = solution.optimizer_state
-        self.loss_curve_ = solution.loss_curve
-        self.n_iter_ = solution.n_iter
-        self.objective_terms_ = objective.terms()
+        vars(self).update(
+            self._fitted_filters(objective),
+            _parameters=solution.parameters,
+            _parameters_kind=self._kind_of(objective),
+            _optimizer_state=solution.optimizer_state,
+            loss_curve_=solution.loss_curve,
+            n_iter_=solution.n_iter,
+            objective_terms_=objective.terms(),
+            starts_=[
+                {
+                    "wavelet": name,
+                    "loss_before": run.loss_curve[0],
+                    "loss_after": run.best_loss,
+                }
+                for (name, _), run in zip(starts, solutions, strict=False)
+            ],
+        )
+
+    def _report_outcome(self, solution):
+        """Warn where the outcome is in doubt; raise KeyboardInterrupt again."""
+        if solution.outcome == "interrupted":
+            message = (
+                f"Fitting was interrupted after {self.n_iter_} iterations; the best "
+                "filters so far are kept."
+            )
+            raise FitInterrupted(message, self)
         if solution.outcome in OUTCOMES:
             message = OUTCOMES[solution.outcome].format(
                 max_iter=self.max_iter, tol=self.tol, n_iter=self.n_iter_
             )
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            warnings.warn(message, ConvergenceWarning, stacklevel=6)
 
 
-def _check_input_gradients(input_gradients, X):
-    """Return the gradients as the kind of array that `X` is, or raise ValueError."""
-    if isinstance(X, torch.Tensor):
-        gradients = torch.as_tensor(input_gradients).detach().to(X)
-    else:
-        gradients = np.asarray(input_gradients, dtype=X.dtype)
+def _check_input_gradients(input_gradients, X, estimator):
+    """Return the gradients as the kind of array that `X` is, or raise an error."""
+    gradients = as_samples(input_gradients, estimator, "input_gradients")
     if gradients.shape != X.shape:
         raise ValueError(
             f"input_gradients must have the shape of X, {tuple(X.shape)}. Got "
             f"{tuple(gradients.shape)} instead."
         )
-    isfinite = torch.isfinite if torch.is_tensor(gradients) else np.isfinite
-    if not isfinite(gradients).all():
-        raise ValueError("input_gradients contains NaN or infinity.")
-    return gradients
+    if torch.is_tensor(X):
+        return gradients.to(X)
+    return gradients.cpu().numpy().astype(X.dtype, copy=False)

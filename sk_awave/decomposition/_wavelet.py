@@ -12,16 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
-from sk_awave.engine._layout import CoeffLayout, resolve_level
+from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
 from sk_awave.engine._plan import TransformPlan, rows_per_chunk
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
     _check_feature_names_in,
-    _fit_context,
+    fit_context,
 )
 from sk_awave.utils._validation import (
+    as_tensor,
     split_shape,
+    torch_dtype,
     validate_coefficients,
     validate_signals,
 )
@@ -32,7 +34,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {
         "wavelet": [str, pywt.Wavelet],
-        "level": [Interval(Integral, None, None, closed="neither"), None],
+        "level": [Interval(Integral, 0, MAX_LEVEL, closed="both"), None],
         "mode": [StrOptions(set(MODES))],
         "ndim": [Interval(Integral, 1, 3, closed="both")],
         "signal_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
@@ -106,15 +108,14 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     def _linear_map(self, rows, adjoint):
         """Return analysis, or the adjoint of synthesis, of what `rows` are."""
-        like = as_tensor(rows[:0], self._torch_device(rows))
         filters = np.ascontiguousarray(self.filter_bank_)
         return _cached_map(
             self.layout_,
             adjoint,
             filters.tobytes(),
             filters.shape,
-            like.dtype,
-            like.device,
+            torch_dtype(rows),
+            self._torch_device(rows),
         )
 
     def _make_layout(self, sample_shape, filter_length):
@@ -177,14 +178,6 @@ def _cached_map(layout, adjoint, filters, shape, dtype, device):
     kind = plan.synthesis_adjoint if adjoint else plan.analysis
     filters = np.frombuffer(filters).reshape(shape)
     return kind(filters, torch.empty(0, dtype=dtype, device=device))
-
-
-def as_tensor(array, device):
-    """Move an array or tensor to a device, sharing memory where that is safe."""
-    if not isinstance(array, torch.Tensor):
-        # torch refuses negative strides, and warns of memory that it must not write to.
-        array = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-    return array.to(device)
 
 
 class WaveletTransformer(_BaseWaveletTransformer):
@@ -286,7 +279,7 @@ class WaveletTransformer(_BaseWaveletTransformer):
         self.batch_size = batch_size
         self.device = device
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the shape of the signals.
 
@@ -304,9 +297,10 @@ class WaveletTransformer(_BaseWaveletTransformer):
             Fitted transformer.
         """
         X = validate_signals(self, X, reset=True)
-        bank = FilterBank.from_wavelet(self.wavelet, "fixed")
+        wavelet = as_wavelet(self.wavelet, type(self).__name__)
+        bank = FilterBank.from_wavelet(wavelet, "fixed")
         self.layout_ = self._make_layout(X.shape[1:], bank.filter_length)
         self.level_ = self.layout_.level
         self.filter_bank_ = bank().detach().numpy()
-        self.wavelet_ = as_wavelet(self.wavelet)
+        self.wavelet_ = wavelet
         return self

@@ -21,7 +21,7 @@ from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
 from sk_awave.distillation._report import DistillationReport, learner_of, make_report
 from sk_awave.distillation._rounding import RoundingSelector
-from sk_awave.utils._sklearn import _fit_context
+from sk_awave.utils._sklearn import fit_context
 from sk_awave.utils._validation import validate_signals
 
 
@@ -62,7 +62,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         self.estimator = estimator
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
         """Train the teacher, learn the wavelet from it, and fit the linear model.
 

@@ -28,8 +28,10 @@ BEAM, GRID = 32, 24
 
 def find_starts(
     objective: Objective, strategy: str, n_starts: int, seed: int, polish: bool = True
-) -> list[tuple[str, np.ndarray]]:
+) -> tuple[list[tuple[str, np.ndarray]], bool]:
     """Find promising starting points on a few of the signals.
+
+    Ctrl-C ends the search with what it has found by then.
 
     Parameters
     ----------
@@ -48,15 +50,39 @@ def find_starts(
 
     Returns
     -------
-    list of (str, ndarray of shape (n_parameters,))
+    starts : list of (str, ndarray of shape (n_parameters,))
         What each start is and its parameters, the most promising first.
+    completed : bool
+        Whether the search came to its end.
     """
     rng = np.random.default_rng(seed)
+    function = _screen(objective, rng)
+    groups, completed = [], True
+    try:
+        for group in _iter_groups(objective, function, strategy, n_starts, rng, polish):
+            groups.append(group)
+    except KeyboardInterrupt:
+        completed = False
+    if not groups:
+        return [], completed
+    labels = [label for names, _ in groups for label in names]
+    candidates = torch.cat([angles for _, angles in groups])
+    chosen = _distinct(candidates, function(candidates)[0], n_starts).tolist()
+    starts = [(labels[i], _parameters(objective, candidates[i])) for i in chosen]
+    return starts, completed
+
+
+def _iter_groups(
+    objective: Objective,
+    function: Callable,
+    strategy: str,
+    n_starts: int,
+    rng: np.random.Generator,
+    polish: bool,
+) -> Iterator[tuple[list[str], Tensor]]:
+    """Yield the names and angles of what each part of a strategy finds."""
     filter_length = objective.plan.layout.filter_length
     n_rotations = filter_length // 2
-    function = _screen(objective, rng)
-    labels: list[str] = []
-    pool: list[Tensor] = []
     if strategy in ("library", "random", "best"):
         starts = []
         if strategy != "random":
@@ -66,39 +92,39 @@ def find_starts(
             starts += [("random angles", row) for row in angles]
         angles = torch.from_numpy(np.array([row for _, row in starts]))
         order = function(angles)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
-        labels += [starts[i][0] for i in order]
-        angles = angles[order]
-        pool.append(minimize_batch(function, angles)[0] if polish else angles)
+        labels, angles = [starts[i][0] for i in order], angles[order]
+        yield labels, minimize_batch(function, angles)[0] if polish else angles
     if strategy in ("grow", "best"):
         grown, _ = grow(function, n_rotations)
-        labels += ["grown from haar"] * len(grown)
-        pool.append(grown)
-    candidates = torch.cat(pool)
-    chosen = _distinct(candidates, function(candidates)[0], n_starts).tolist()
-    return [(labels[i], _parameters(objective, candidates[i])) for i in chosen]
+        yield ["grown from haar"] * len(grown), grown
 
 
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     """Return the objective of many shared lattices at once, on a few of the signals.
 
-    It maps angles of shape (n, m), for any m, to values of shape (n,) and gradients.
+    It maps angles of shape (n, m), for any m, to values of shape (n,) and gradients, all
+    relative to the value at the Haar wavelet: the solver has absolute thresholds.
     """
     n = len(objective.x)
     rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
     gradients = objective.input_gradients
     few = Objective(
-        FilterBank.from_wavelet("haar"),
+        FilterBank.from_wavelet("haar", filter_length=objective.bank.filter_length),
         objective.plan,
         objective.x[rows],
         objective.weights,
         None if gradients is None else gradients[rows],
         objective.multiply,
     )
+    unit = abs(few.value()) or 1.0
 
     def function(angles: Tensor) -> tuple[Tensor, Tensor]:
         filters, to_angles = few.bank.parametrization.linearize(angles.numpy())
         values, gradients = few.losses_and_gradients(filters)
-        return torch.from_numpy(values).double(), torch.from_numpy(to_angles(gradients))
+        return (
+            torch.from_numpy(values).double() / unit,
+            torch.from_numpy(to_angles(gradients)) / unit,
+        )
 
     return function
 

@@ -18,13 +18,17 @@ class _Diverged(ArithmeticError):
 
 
 class _Evaluator:
-    """The closure of the optimiser: remembers the last evaluation and the best one."""
+    """The closure of the optimiser: remembers the last evaluation and the best one.
+
+    The optimiser has absolute thresholds, so it is given the objective relative to its
+    value at the start: what is learned must not depend on the unit of the data.
+    """
 
     def __init__(self, objective: Objective, theta: torch.Tensor):
         self.objective = objective
         self.theta = theta
         self.best_value, self.best_theta = np.inf, None
-        self._last_theta = None
+        self._last_theta, self._unit = None, None
 
     def enter_stage(self, smoothing: float) -> torch.optim.LBFGS:
         """Change the smoothing of the objective; return an optimiser with no memory."""
@@ -47,11 +51,14 @@ class _Evaluator:
             value, gradient = self.objective.value_and_gradient(theta)
             if not (np.isfinite(value) and np.isfinite(gradient).all()):
                 raise _Diverged
-            self._last_theta, self.value, self.gradient = theta, value, gradient
+            self._unit = self._unit or abs(value) or 1.0
+            self._last_theta = theta
+            self._relative = value / self._unit, gradient / self._unit
             if self.objective.smoothing == 0 and value < self.best_value:
                 self.best_value, self.best_theta = value, theta
-        self.theta.grad = torch.from_numpy(self.gradient)
-        return self.value
+        value, gradient = self._relative
+        self.theta.grad = torch.from_numpy(gradient)
+        return value
 
 
 def minimize_lbfgs(
@@ -88,16 +95,19 @@ def minimize_lbfgs(
     solution = Solution(objective.get_parameters())
     evaluate = _Evaluator(objective, theta)
     try:
-        solution.loss_curve.append(evaluate())
+        evaluate()
+        solution.loss_curve.append(evaluate.best_value)
         if max_iter == 0 or theta.numel() == 0:
             solution.outcome = "converged"
         else:
             solution.outcome = _run_stages(evaluate, solution, max_iter, tol, callback)
     except _Diverged:
         solution.outcome = "diverged"
-        solution.loss_curve = solution.loss_curve or [np.nan]
     except KeyboardInterrupt:
         solution.outcome = "interrupted"
+        if evaluate.best_value < solution.best_loss:  # in an iteration without an end
+            solution.loss_curve.append(evaluate.best_value)
+    solution.loss_curve = solution.loss_curve or [np.nan]
     if evaluate.best_theta is not None:
         solution.parameters = evaluate.best_theta
     objective.smoothing = 0.0

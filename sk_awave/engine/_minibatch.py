@@ -14,6 +14,9 @@ from sk_awave.engine._solution import Solution
 #: Epochs without progress after which the objective counts as converged.
 PATIENCE = 10
 
+#: Adam's floor of the size of a gradient, for an objective of 1: torch's default.
+_ADAM_EPS = 1e-8
+
 
 class TensorBatches:
     """Shuffled mini-batches sliced from tensors that stay where they are.
@@ -117,10 +120,18 @@ def minimize_minibatch(
     -------
     Solution
     """
+    solution = Solution(objective.get_parameters(), loss_curve=[np.nan])
+    try:
+        solution.loss_curve = [best := objective.value()]
+    except KeyboardInterrupt:
+        solution.outcome = "interrupted"
+        return solution
     net = _Net(
         _LossModule(objective),
         criterion=nn.Identity,
         optimizer=torch.optim.Adam,
+        # Relative to the objective, so that its unit does not matter.
+        optimizer__eps=_ADAM_EPS * (abs(best) or 1.0 if np.isfinite(best) else 1.0),
         lr=learning_rate,
         train_split=None,
         callbacks=callbacks,
@@ -129,11 +140,8 @@ def minimize_minibatch(
     ).initialize()
     _load_state(net.optimizer_, optimizer_state)
     batches = TensorBatches(objective.x, objective.input_gradients, batch_size, seed)
-    solution = Solution(objective.get_parameters())
     stalls = 0
     try:
-        best = objective.value()
-        solution.loss_curve.append(best)
         if max_iter == 0 or objective.n_parameters == 0:
             max_iter, solution.outcome = 0, "converged"
         net.notify("on_train_begin", X=batches, y=None)
@@ -179,10 +187,12 @@ def _fit_epoch(net: _Net, batches: TensorBatches) -> bool:
 
 def _save_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
     state = optimizer.state_dict()["state"].get(0, {})
-    return {name: value.cpu().numpy().copy() for name, value in state.items()}
+    arrays = {name: value.cpu().numpy().copy() for name, value in state.items()}
+    return arrays | {"eps": np.array(optimizer.param_groups[0]["eps"])} if state else {}
 
 
 def _load_state(optimizer, state: Mapping[str, np.ndarray] | None) -> None:
     if state:
         tensors = {name: torch.tensor(value) for name, value in state.items()}
+        optimizer.param_groups[0]["eps"] = float(tensors.pop("eps"))
         optimizer.load_state_dict(optimizer.state_dict() | {"state": {0: tensors}})

@@ -14,10 +14,6 @@ OUTCOMES = {
         "The objective became infinite or NaN after {n_iter} iterations; the best "
         "filters so far are kept. Scale X, or lower learning_rate_init."
     ),
-    "interrupted": (
-        "Fitting was interrupted after {n_iter} iterations; the best filters so far are "
-        "kept."
-    ),
 }
 
 
@@ -30,7 +26,8 @@ class Solution:
     parameters : ndarray of shape (n_parameters,)
         Those of the lowest objective met, never worse than the start.
     outcome : str
-        "converged", "stopped" (by a callback), or a key of `OUTCOMES`.
+        "converged", "stopped" (by a callback), "interrupted" (by Ctrl-C), or a key of
+        `OUTCOMES`.
     loss_curve : list of float
         The objective at the start and after each iteration or epoch.
     optimizer_state : dict of str to ndarray

@@ -16,7 +16,7 @@ from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
     _check_feature_names_in,
-    _fit_context,
+    fit_context,
 )
 from sk_awave.utils._validation import split_shape, validate_signals
 
@@ -188,7 +188,7 @@ class PeakCounter(BaseContainer):
         self.range = range
         self.signal_shape = signal_shape
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **fit_params):
         """Fit the transformer, and learn the bins.
 

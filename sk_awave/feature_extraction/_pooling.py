@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.feature_extraction._base import BaseOfBands
 from sk_awave.feature_extraction._statistics import STATISTICS, statistic_names
-from sk_awave.utils._sklearn import Interval, _check_feature_names_in, _fit_context
+from sk_awave.utils._sklearn import Interval, _check_feature_names_in, fit_context
 
 
 class SubbandPooling(BaseOfBands):
@@ -110,7 +110,7 @@ class SubbandPooling(BaseOfBands):
         self.n_largest = n_largest
         self.quantiles = quantiles
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **fit_params):
         """Fit the wavelet transformer.
 

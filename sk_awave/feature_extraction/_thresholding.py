@@ -14,7 +14,7 @@ from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
     _check_feature_names_in,
-    _fit_context,
+    fit_context,
 )
 
 
@@ -190,7 +190,7 @@ class WaveletThresholder(BaseOfBands):
         self.thresholding = thresholding
         self.sigma = sigma
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **fit_params):
         """Fit the wavelet transformer.
 

@@ -28,7 +28,7 @@ from sk_awave.utils._sklearn import (
     HasMethods,
     StrOptions,
     _check_feature_names_in,
-    _fit_context,
+    fit_context,
 )
 from sk_awave.utils._validation import validate_signals
 
@@ -152,7 +152,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         self.scoring = scoring
         self.n_jobs = n_jobs
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, *, input_gradients=None):
         """Choose the ratio and learn the wavelet.
 
@@ -261,8 +261,6 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         """Return the scores at all ratios in a fold."""
         learner = self._learner(X)
         path = learn_path(learner, X[train], y[train], gradients[:, train], self.ratios_)
-        if len(path) < len(self.ratios_):
-            raise KeyboardInterrupt  # which learning took to mean itself alone
         scorer = check_scoring(self.estimator, scoring=self.scoring)
         scores = []
         for transformer in path:

@@ -60,7 +60,7 @@ def adaptive_wavelet_path(
     Returns
     -------
     ratios : ndarray of shape (n_ratios,)
-        The ratios in increasing order, up to where learning was interrupted (Ctrl-C).
+        The ratios in increasing order.
 
     transformers : list of AdaptiveWaveletTransformer
         The transformer fitted at each ratio; its `alpha_attribution` is what gives this
@@ -98,8 +98,7 @@ def adaptive_wavelet_path(
     ratios = check_ratios(ratios)
     X = validate_signals(transformer, X, reset=True)
     gradients = attribution_field(transformer, X, y, input_gradients)
-    transformers = learn_path(transformer, X, y, gradients, ratios)
-    return ratios[: len(transformers)], transformers
+    return ratios, learn_path(transformer, X, y, gradients, ratios)
 
 
 def check_ratios(ratios):
@@ -139,10 +138,8 @@ def learn_path(transformer, X, y, gradients, ratios):
         pool.sort(key=lambda known: objective.total(known[2]))
         at_ratio = copy(transformer).set_params(alpha_attribution=alpha)
         starts = [known[:2] for known in pool[: transformer.n_init]]
-        completed = at_ratio._learn(objective, starts, X, y)
+        at_ratio._learn(objective, starts, X, y)
         fitted.append(at_ratio)
-        if not completed:
-            break
         learned = (f"ratio {ratio:g}", at_ratio._parameters, at_ratio.objective_terms_)
         pool.append(learned)
     return fitted
@@ -166,7 +163,10 @@ def _find_pool(transformer, objective, alphas):
     ends = alphas[:1] if transformer.init == "wavelet" else np.unique(alphas[[0, -1]])
     for alpha in ends:
         objective.weights["attribution"] = float(alpha)
-        starts += transformer._find_starts(objective, resume=False)
+        found, completed = transformer._find_starts(objective)
+        if not completed:
+            raise KeyboardInterrupt
+        starts += found
     pool = []
     for name, parameters in starts:
         objective.set_parameters(parameters)

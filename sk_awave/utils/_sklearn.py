@@ -1,5 +1,7 @@
 """scikit-learn's names that are not public or not the same in all versions."""
 
+from functools import wraps
+
 import sklearn
 from sklearn.base import _fit_context
 from sklearn.linear_model import LogisticRegression
@@ -22,10 +24,60 @@ __all__ = [
     "_check_feature_names",
     "_check_feature_names_in",
     "_check_n_features",
-    "_fit_context",
+    "FitInterrupted",
+    "fit_context",
     "l1_logistic_regression",
     "validate_params",
 ]
+
+
+class FitInterrupted(KeyboardInterrupt):
+    """Ctrl-C in a fit, which has left the best state it met on its estimator.
+
+    Parameters
+    ----------
+    message : str
+    estimator : estimator, default=None
+        The one that was fitted.
+    """
+
+    def __init__(self, message, estimator=None):
+        super().__init__(message)
+        self.estimator = estimator
+
+
+def fit_context(*, prefer_skip_nested_validation):
+    """Decorate `fit` as scikit-learn does, and let it leave no trace if it fails.
+
+    An estimator that a failing fit has changed in part would go on with attributes that
+    do not belong together. What an interrupted fit keeps on purpose stays.
+
+    Parameters
+    ----------
+    prefer_skip_nested_validation : bool
+        As in scikit-learn.
+
+    Returns
+    -------
+    decorator : callable
+    """
+
+    def decorator(fit):
+        @_fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+        @wraps(fit)
+        def wrapper(estimator, *args, **kwargs):
+            before = dict(vars(estimator))
+            try:
+                return fit(estimator, *args, **kwargs)
+            except BaseException as error:
+                if getattr(error, "estimator", None) is not estimator:
+                    vars(estimator).clear()
+                    vars(estimator).update(before)
+                raise
+
+        return wrapper
+
+    return decorator
 
 
 def l1_logistic_regression(random_state=None):

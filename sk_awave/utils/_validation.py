@@ -1,6 +1,7 @@
 """From what users hand in to signals of shape (n_samples, n_channels, *signal_shape)."""
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -35,12 +36,14 @@ def split_shape(sample_shape, ndim, signal_shape=None):
     """
     shape = tuple(sample_shape)
     if signal_shape is not None:
-        signal_shape = tuple(int(length) for length in np.atleast_1d(signal_shape))
-        if len(signal_shape) not in (ndim, ndim + 1) or min(signal_shape) < 1:
+        lengths = np.atleast_1d(signal_shape)
+        right = len(lengths) in (ndim, ndim + 1) and lengths.dtype.kind in "iu"
+        if not right or min(lengths) < 1:
             raise ValueError(
-                f"signal_shape must have {ndim} or {ndim + 1} positive lengths when "
-                f"ndim={ndim}. Got {signal_shape} instead."
+                f"signal_shape must have {ndim} or {ndim + 1} positive integer lengths "
+                f"when ndim={ndim}. Got {signal_shape} instead."
             )
+        signal_shape = tuple(lengths.tolist())
         if len(shape) == 1 and math.prod(signal_shape) != shape[0]:
             raise ValueError(
                 f"signal_shape={signal_shape} has {math.prod(signal_shape)} values, but "
@@ -61,8 +64,40 @@ def split_shape(sample_shape, ndim, signal_shape=None):
             f"X must have {ndim + 1} dimensions, or {ndim + 2} with a channel axis, when "
             f"ndim={ndim}. Got {len(shape) + 1} dimensions instead.{hint}"
         )
-    n_channels = shape[0] if len(shape) > ndim else None
-    return n_channels, shape[-ndim:]
+    if len(shape) == ndim:
+        return None, shape
+    n_channels, lengths = shape[0], shape[1:]
+    if signal_shape is None:
+        _warn_if_misread(n_channels, lengths)
+    return n_channels, lengths
+
+
+def _warn_if_misread(n_channels, shape):
+    """Warn where what counts as channels looks like an axis of images or volumes.
+
+    Those of equal lengths along all axes are rather images than `n_channels` series, and
+    a short last axis rather holds channels.
+    """
+    ndim = len(shape)
+    looks_like = None
+    if ndim < 3 and set(shape) == {n_channels} and n_channels > 1:
+        kind = "images" if ndim == 1 else "volumes"
+        looks_like = f"If samples are {kind}, set ndim={ndim + 1}."
+    elif shape[-1] < n_channels and (ndim == 1 or shape[-1] <= 4):
+        looks_like = (
+            "If channels are the last axis, move them in front of the signal: "
+            "np.moveaxis(X, -1, 1)."
+        )
+        if ndim == 1:
+            looks_like += " If samples are images, set ndim=2."
+    if looks_like:
+        warnings.warn(
+            f"Samples of shape {(n_channels, *shape)} are taken for {n_channels} "
+            f"channels of shape {tuple(shape)}, as ndim={ndim}. {looks_like} If that is "
+            f"what you mean, set signal_shape={(n_channels, *shape)}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def validate_signals(estimator, X, *, reset):
@@ -121,13 +156,18 @@ def validate_coefficients(estimator, X, n_coeffs):
     return X
 
 
-def check_tensor(X, estimator):
+def check_tensor(X, estimator, input_name="X"):
     """Apply the rules of scikit-learn's ``check_array`` to a tensor."""
     name = type(estimator).__name__
     if X.layout != torch.strided:
         raise TypeError(
-            f"Sparse data was passed for X, but {name} requires dense data. Use "
-            "'.to_dense()' to convert it to a dense tensor."
+            f"Sparse data was passed for {input_name}, but {name} requires dense data. "
+            "Use '.to_dense()' to convert it to a dense tensor."
+        )
+    if X.is_quantized or X.device.type == "meta":
+        kind = "meta" if X.device.type == "meta" else "quantized"
+        raise TypeError(
+            f"A {kind} tensor was passed for {input_name}, but {name} requires values."
         )
     if X.is_complex():
         raise ValueError(f"Complex data not supported\n{X}\n")
@@ -146,5 +186,48 @@ def check_tensor(X, estimator):
         X = X.double()
     if not X.isfinite().all():
         what = "NaN" if X.isnan().any() else "infinity"
-        raise ValueError(f"Input X contains {what}.")
+        raise ValueError(f"Input {input_name} contains {what}.")
     return X
+
+
+class _WritableView:
+    """Presents the memory of an array as writable, to those who will not write."""
+
+    def __init__(self, array):
+        self.array = array  # which must outlive its memory
+        place = array.ctypes.data, False
+        self.__array_interface__ = array.__array_interface__ | {"data": place}
+
+
+def as_tensor(array, device=None):
+    """Move an array or tensor to a device, sharing memory where that is possible.
+
+    The memory may be read-only, as that of a file or of what joblib hands to its workers:
+    the tensor must not be written to.
+
+    Parameters
+    ----------
+    array : ndarray or tensor
+    device : torch.device, default=None
+        By default that of a tensor, and the CPU for an array.
+
+    Returns
+    -------
+    tensor
+    """
+    if not isinstance(array, torch.Tensor):
+        array = np.ascontiguousarray(array)
+        # torch refuses negative strides, with which an axis of length 1 is contiguous.
+        if min(array.strides, default=0) < 0:
+            array = array.copy()
+        # torch warns of memory that it must not write to.
+        writable = array.flags.writeable
+        array = torch.from_numpy(array if writable else np.asarray(_WritableView(array)))
+    return array.to(device)
+
+
+def torch_dtype(array):
+    """Return torch's name of the dtype of an array or tensor of floats."""
+    if isinstance(array, torch.Tensor):
+        return array.dtype
+    return torch.float32 if array.dtype == np.float32 else torch.float64

@@ -1,5 +1,6 @@
 """AdaptiveWaveletTransformer: what learning adds to the transform."""
 
+import functools
 import inspect
 import re
 import subprocess
@@ -9,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 import pywt
+import scipy.sparse
 import torch
 from sklearn import config_context
 from sklearn.base import clone
@@ -20,6 +22,7 @@ from sklearn.utils import check_random_state
 from skorch.callbacks import EarlyStopping
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.engine._objective import Objective
 
 TERMS = [
     "reconstruction",
@@ -32,6 +35,9 @@ TERMS = [
     "double_shift",
 ]
 
+#: The wavelets that a lattice of six taps can start from.
+LIBRARY = {"haar", "db2", "db3", "coif1"}
+
 
 def double_shift_error(transformer):
     """The largest deviation of the filters from orthonormality."""
@@ -42,6 +48,15 @@ def double_shift_error(transformer):
         shifts = [h[2 * m :] @ h[: len(h) - 2 * m] for m in range(len(h) // 2)]
         error = max(error, np.abs(shifts - np.eye(len(shifts))[0]).max())
     return error
+
+
+def objective_of(transformer):
+    """The weighted sum of the reported terms, on the published scale."""
+    strengths = dict.fromkeys(TERMS, transformer.alpha_filter) | {
+        name: getattr(transformer, f"alpha_{name}") for name in TERMS[:3]
+    }
+    terms = transformer.objective_terms_
+    return sum(strengths[name] * terms[name] for name in TERMS)
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
@@ -64,7 +79,7 @@ def test_learning_lowers_the_objective_on_real_data(ecg, solver, parametrization
     assert min(transformer.loss_curve_) < (1 - gain) * transformer.loss_curve_[0]
     assert len(transformer.loss_curve_) == transformer.n_iter_ + 1
     # The reported terms make up the objective that was kept: the best one.
-    assert -transformer.score(ecg) == pytest.approx(
+    assert objective_of(transformer) == pytest.approx(
         min(transformer.loss_curve_), rel=1e-9
     )
 
@@ -145,10 +160,52 @@ def test_haar_has_nothing_to_learn(ecg):
     np.testing.assert_allclose(transformer.filter_bank_[0, 0, 2], np.sqrt([0.5, 0.5]))
 
 
-def test_score_weights_the_terms(ecg):
-    transformer = AdaptiveWaveletTransformer("db2", level=2, alpha_sparsity=3.0).fit(ecg)
-    terms = transformer.objective_terms_
-    assert transformer.score(ecg) == pytest.approx(-3 * terms["sparsity"], rel=1e-12)
+def test_score_is_the_mean_coefficient_over_the_mean_value(ecg):
+    transformer = AdaptiveWaveletTransformer("db2", level=2).fit(ecg)
+    expected = np.abs(transformer.transform(ecg)).mean() / np.abs(ecg).mean()
+    assert transformer.score(ecg) == pytest.approx(-expected, rel=1e-10)
+    # No transform scores -1, and the unit of the samples does not count.
+    identity = AdaptiveWaveletTransformer("db2", level=0).fit(ecg)
+    assert identity.score(ecg) == pytest.approx(-1, rel=1e-12)
+    for unit in (1e-30, 1e30):
+        score = transformer.score(unit * ecg)
+        assert score == pytest.approx(-expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("attribution", ["saliency", "input_x_gradient"])
+def test_score_weights_sparsity_and_attribution(ecg, attribution):
+    G = np.roll(ecg, 3, axis=1) ** 3
+    transformer = AdaptiveWaveletTransformer(
+        "db2", level=2, alpha_sparsity=3.0, alpha_attribution=0.2, attribution=attribution
+    ).fit(ecg, input_gradients=G)
+    multiply = attribution != "saliency"
+    own = 3 * np.abs(ecg).mean() + 0.2 * np.abs(G * (ecg if multiply else 1)).mean()
+    terms, share = transformer.objective_terms_, 64 / transformer.layout_.n_coeffs
+    mean = 3 * (3 * terms["sparsity"] + 0.2 * terms["attribution"]) * share / 64
+    score = transformer.score(ecg, input_gradients=G)
+    assert score == pytest.approx(-mean / own, rel=1e-10)
+
+
+def test_score_of_the_free_filter_counts_every_term(ecg):
+    transformer = AdaptiveWaveletTransformer("db2", level=2, parametrization="free")
+    transformer.fit(ecg)
+    own = np.abs(ecg).sum() / len(ecg) / 64
+    mean = 3 * objective_of(transformer) / transformer.layout_.n_coeffs
+    assert transformer.score(ecg) == pytest.approx(-mean / own, rel=1e-10)
+    assert transformer.score(0 * ecg) <= 0  # and is finite
+
+
+@pytest.mark.parametrize("mode", ["symmetric", "periodization"])
+def test_score_prefers_no_level_and_no_length_on_noise(mode):
+    X = np.random.default_rng(0).standard_normal((500, 64))
+    scores = [
+        AdaptiveWaveletTransformer(wavelet, mode=mode, max_iter=0).fit(X).score(X)
+        for wavelet in ("haar", "db2", "db5", "sym8")  # of 6, 4, 2 and 2 levels
+    ]
+    # What differs is the energy of coefficients at the ends; the objectives themselves
+    # differ fourfold.
+    assert np.ptp(scores) < 0.04
+    np.testing.assert_allclose(scores, -1, atol=0.04)
 
 
 def test_grid_search_on_the_transformer_alone(ecg):
@@ -161,10 +218,37 @@ def test_grid_search_on_the_transformer_alone(ecg):
     assert search.best_estimator_.score(ecg) < 0
 
 
-def test_strength_without_attributions_changes_nothing(ecg):
-    weak = AdaptiveWaveletTransformer("db3", level=2, alpha_sparsity=0.5).fit(ecg)
-    strong = AdaptiveWaveletTransformer("db3", level=2, alpha_sparsity=8.0).fit(ecg)
-    np.testing.assert_allclose(weak.filter_bank_, strong.filter_bank_, atol=1e-2)
+@pytest.mark.parametrize(
+    "name, parametrization, has_gradients, reason",
+    [
+        ("alpha_sparsity", "orthogonal", False, "Tune the wavelet's length"),
+        ("alpha_attribution", "orthogonal", False, "there is no teacher"),
+        ("alpha_attribution", "free", False, "there is no teacher"),
+        ("alpha_reconstruction", "orthogonal", True, "reconstructs exactly"),
+        ("alpha_filter", "orthogonal", True, "reconstructs exactly"),
+    ],
+)
+def test_a_strength_that_does_nothing_warns(
+    ecg, name, parametrization, has_gradients, reason
+):
+    transformer = AdaptiveWaveletTransformer(
+        "db3", level=2, parametrization=parametrization, tol=1e-3
+    )
+    fit_params = {"input_gradients": ecg**3} if has_gradients else {}
+    expected = clone(transformer).fit(ecg, **fit_params)
+    transformer.set_params(**{name: 8.0})
+    with pytest.warns(UserWarning, match=f"^{name} has no effect: .*{reason}") as record:
+        transformer.fit(ecg, **fit_params)
+    assert record[0].filename == __file__
+    # The objective is multiplied by a power of two, which changes no bit of the rest.
+    np.testing.assert_array_equal(transformer.filter_bank_, expected.filter_bank_)
+
+
+def test_a_strength_that_counts_does_not_warn(ecg):
+    free = AdaptiveWaveletTransformer("db2", level=2, parametrization="free", tol=1e-2)
+    free.set_params(alpha_sparsity=0.5, alpha_reconstruction=2, alpha_filter=3).fit(ecg)
+    lattice = AdaptiveWaveletTransformer("db2", level=2, alpha_attribution=2)
+    lattice.set_params(alpha_sparsity=0.5).fit(ecg, input_gradients=ecg**3)
 
 
 def test_penalties_alone_keep_the_free_filter_near_a_wavelet(ecg):
@@ -202,7 +286,7 @@ def test_many_starts_beat_one(ecg, init):
     many = clone(transformer).set_params(init=init, n_init=3).fit(ecg)
     after = [start["loss_after"] for start in many.starts_]
     assert 1 < len(after) <= 3
-    assert -many.score(ecg) == pytest.approx(min(after), rel=1e-9)
+    assert objective_of(many) == pytest.approx(min(after), rel=1e-9)
     assert min(after) <= one.starts_[0]["loss_after"] * (1 + 1e-4)  # the tolerance
     again = clone(many).fit(ecg)
     np.testing.assert_array_equal(again.filter_bank_, many.filter_bank_)
@@ -226,7 +310,7 @@ def test_starts_for_every_parametrization_and_bank(digits, params):
     transformer = AdaptiveWaveletTransformer(**params, level=1, ndim=2).fit(X)
     (start,) = transformer.starts_
     assert start["loss_after"] <= start["loss_before"]
-    assert -transformer.score(X) == pytest.approx(start["loss_after"], rel=1e-6)
+    assert objective_of(transformer) == pytest.approx(start["loss_after"], rel=1e-6)
 
 
 def test_growing_recovers_the_wavelet_that_made_the_gradients():
@@ -335,29 +419,230 @@ def test_a_diverging_run_keeps_the_best_state(ecg):
     assert np.isfinite(transformer.transform(huge)).all()
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
-def test_an_interrupted_run_keeps_the_best_state(ecg, solver, monkeypatch):
-    from sk_awave.engine._objective import Objective
+class Interrupt:
+    """A function that Ctrl-C interrupts at its n-th call."""
 
-    evaluate, calls = Objective._data_terms, []
+    def __init__(self, function, n):
+        self.function, self.left = function, n
 
-    def interrupt(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == 40:
+    def __get__(self, instance, owner):  # it may be a method
+        return functools.partial(self, instance)
+
+    def __call__(self, *args, **kwargs):
+        self.left -= 1
+        if self.left == 0:
             raise KeyboardInterrupt
-        return evaluate(self, *args, **kwargs)
+        return self.function(*args, **kwargs)
 
-    monkeypatch.setattr(Objective, "_data_terms", interrupt)
-    transformer = AdaptiveWaveletTransformer(
-        "sym4", level=2, solver=solver, batch_size=40, tol=0
-    )
-    with pytest.warns(ConvergenceWarning, match="interrupted after"):
-        transformer.fit(ecg)
-    start = transformer.loss_curve_[0]
-    assert -transformer.score(ecg) < start
+
+def interrupted(transformer, X, **fit_params):
+    """Fit, which is interrupted; return what is left on the transformer."""
+    with pytest.raises(KeyboardInterrupt):
+        transformer.fit(X, **fit_params)
+    return transformer
+
+
+@pytest.mark.parametrize(
+    "params, call",
+    [
+        ({"solver": "lbfgs"}, 40),
+        ({"solver": "adam", "batch_size": 40}, 40),
+        ({"init": "library", "n_init": 3, "random_state": 0}, 40),
+    ],
+)
+def test_an_interrupted_run_keeps_the_best_state_and_raises(
+    ecg, params, call, monkeypatch
+):
+    transformer = AdaptiveWaveletTransformer("sym4", level=2, tol=0, **params)
+    evaluate = Interrupt(Objective._data_terms, call)
+    monkeypatch.setattr(Objective, "_data_terms", evaluate)
+    interrupted(transformer, ecg)
+    assert evaluate.left < 0  # the terms of the best state were evaluated afterwards
+    best = min(start["loss_after"] for start in transformer.starts_)
+    assert objective_of(transformer) == pytest.approx(best, rel=1e-9)
+    assert best < transformer.starts_[0]["loss_before"]
+    assert len(transformer.starts_) <= transformer.n_init
     np.testing.assert_allclose(
         transformer.inverse_transform(transformer.transform(ecg)), ecg, atol=1e-11
     )
+
+
+@pytest.mark.parametrize("call, names", [(1, {"db3"}), (60, LIBRARY)])
+def test_an_interrupted_search_of_starts_keeps_the_most_promising(
+    ecg, call, names, monkeypatch
+):
+    # 60 calls are enough to polish the library, and not to grow a lattice.
+    monkeypatch.setattr(
+        Objective,
+        "losses_and_gradients",
+        Interrupt(Objective.losses_and_gradients, call),
+    )
+    transformer = AdaptiveWaveletTransformer("db3", level=2, init="best", random_state=0)
+    interrupted(transformer, ecg)
+    (start,) = transformer.starts_
+    assert start["wavelet"].split()[0] in names
+    assert transformer.n_iter_ == 0
+    assert objective_of(transformer) == pytest.approx(start["loss_after"], rel=1e-9)
+
+
+def test_an_interrupted_teacher_leaves_the_transformer_as_it_was(ecg):
+    def teacher(x):
+        raise KeyboardInterrupt
+
+    transformer = AdaptiveWaveletTransformer("db2", level=2, teacher=teacher)
+    assert not [name for name in vars(interrupted(transformer, ecg)) if name[-1] == "_"]
+    transformer.set_params(teacher=None).fit(ecg)
+    before = dict(vars(transformer))
+    interrupted(transformer.set_params(teacher=teacher), ecg[:, :40])
+    assert vars(transformer) == before | {"teacher": teacher}
+
+
+def test_an_interrupted_partial_fit_keeps_its_state_and_raises(ecg, monkeypatch):
+    transformer = AdaptiveWaveletTransformer("db3", level=2, random_state=0)
+    transformer.partial_fit(ecg)
+    evaluate = Interrupt(Objective._data_terms, 2)
+    monkeypatch.setattr(Objective, "_data_terms", evaluate)
+    with pytest.raises(KeyboardInterrupt):
+        transformer.partial_fit(ecg)
+    assert transformer.n_iter_ == 1
+    assert transformer.transform(ecg).shape == (len(ecg), transformer.layout_.n_coeffs)
+
+
+def test_an_interrupted_search_over_parameters_ends(ecg, monkeypatch):
+    evaluate = Interrupt(Objective._data_terms, 30)
+    monkeypatch.setattr(Objective, "_data_terms", evaluate)
+    search = GridSearchCV(
+        AdaptiveWaveletTransformer("db3", level=2), {"mode": ["zero", "periodic"]}, cv=3
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(ecg)
+    # The state that was reached is evaluated, and nothing else.
+    assert evaluate.left == -1
+    assert not hasattr(search, "cv_results_")
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_what_is_learned_does_not_depend_on_the_unit(ecg, solver):
+    # Learning amplifies rounding errors, those of scaling included; those of float32 by
+    # 1e5, so that only units that are powers of two can be compared there.
+    units = {
+        np.float64: [1e-30, 1e-21, 1e-8, 1e8, 1e30, 2.0**-100],
+        np.float32: [2.0**-40, 2.0**-27, 2.0**40],
+    }
+    params = {"max_iter": 20, "batch_size": 40, "random_state": 0}
+    transformer = AdaptiveWaveletTransformer("sym4", level=3, solver=solver, **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for dtype, scales in units.items():
+            X = ecg.astype(dtype)
+            one = clone(transformer).fit(X)
+            assert one.loss_curve_[-1] < 0.998 * one.loss_curve_[0]
+            for unit in scales:
+                other = clone(transformer).fit(X * dtype(unit))
+                np.testing.assert_allclose(
+                    other.filter_bank_, one.filter_bank_, atol=1e-6
+                )
+                loss = np.array(other.loss_curve_) / unit
+                np.testing.assert_allclose(loss, one.loss_curve_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-8, 1e12])
+def test_single_precision_learns_in_every_unit(ecg, unit):
+    X = (ecg * unit).astype(np.float32)
+    transformer = AdaptiveWaveletTransformer("sym4", level=3).fit(X)
+    expected = AdaptiveWaveletTransformer("sym4", level=3).fit(ecg)
+    assert transformer.n_iter_ > 10
+    # A part of the gain is lost to rounding; without learning all of it would be.
+    start, end = expected.loss_curve_[0], expected.loss_curve_[-1]
+    assert transformer.loss_curve_[-1] / unit < start - 0.9 * (start - end)
+
+
+def test_starts_are_found_in_every_unit(ecg):
+    transformer = AdaptiveWaveletTransformer(
+        "db3", level=2, init="best", max_iter=0, random_state=0
+    )
+    one = clone(transformer).fit(ecg)
+    for unit in (2.0**-70, 2.0**70):  # powers of two, which round nothing
+        other = clone(transformer).fit(unit * ecg)
+        assert other.starts_[0]["wavelet"] == one.starts_[0]["wavelet"]
+        np.testing.assert_array_equal(other.filter_bank_, one.filter_bank_)
+    other = clone(transformer).fit(1e-21 * ecg)
+    # Up to the tolerance to which the starts are improved.
+    assert other.loss_curve_[0] / 1e-21 == pytest.approx(one.loss_curve_[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_failed_fit_leaves_no_trace(ecg, method):
+    def teacher(x):
+        return x[:, :1] * np.nan
+
+    transformer = AdaptiveWaveletTransformer("db2", level=2)
+    getattr(transformer, method)(ecg)
+    before, expected = dict(vars(transformer)), transformer.transform(ecg)
+    shape = ecg.shape if method == "partial_fit" else (121, 32)
+    X = np.resize(ecg, shape)
+    for params in (
+        {"teacher": teacher},  # fails before the layout
+        {"wavelet": "bior2.2"},  # in the layout
+        {"callbacks": [1]},  # after it
+        {"device": "cuda:99"},
+    ):
+        transformer.set_params(**params)
+        with pytest.raises((TypeError, ValueError)):
+            getattr(transformer, method)(X)
+        assert vars(transformer) == before | params
+        transformer.set_params(**{name: before[name] for name in params})
+    np.testing.assert_array_equal(transformer.transform(ecg), expected)
+    failing = AdaptiveWaveletTransformer("db2", teacher=teacher)
+    with pytest.raises(ValueError, match="NaN"):
+        getattr(failing, method)(ecg)
+    assert set(vars(failing)) == set(failing.get_params())
+
+
+def test_warm_start_does_not_take_angles_for_taps(ecg):
+    # Both have eight parameters.
+    lattice = AdaptiveWaveletTransformer("db9", level=1, warm_start=True).fit(ecg)
+    assert lattice.starts_[0]["wavelet"] == "db9"
+    free = lattice.set_params(wavelet="db4", parametrization="free").fit(ecg)
+    assert free.starts_[0]["wavelet"] == "db4"
+    expected = AdaptiveWaveletTransformer("db4", level=1, parametrization="free").fit(ecg)
+    np.testing.assert_array_equal(free.filter_bank_, expected.filter_bank_)
+    assert free.fit(ecg).starts_[0]["wavelet"] == "previous fit"
+    # As many parameters of other banks are others, too.
+    free.set_params(wavelet="haar", level=4, per_level=True).fit(ecg)
+    assert free.starts_[0]["wavelet"] == "haar"
+
+
+def test_partial_fit_starts_anew_where_the_parameters_change(ecg):
+    transformer = AdaptiveWaveletTransformer("db9", level=1, random_state=0)
+    transformer.partial_fit(ecg).partial_fit(ecg)
+    assert transformer.starts_[0]["wavelet"] == "previous fit"
+    transformer.set_params(wavelet="db4", parametrization="free").partial_fit(ecg)
+    assert transformer.starts_[0]["wavelet"] == "db4"
+    assert transformer.n_iter_ == 1
+
+
+@pytest.mark.parametrize("convert", [scipy.sparse.csr_array, torch.Tensor.to_sparse])
+def test_sparse_input_gradients(ecg, convert):
+    G = torch.from_numpy(ecg) if convert is torch.Tensor.to_sparse else ecg
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        AdaptiveWaveletTransformer("db2").fit(ecg, input_gradients=convert(G))
+
+
+def test_input_gradients_that_require_grad(ecg):
+    G = torch.tensor(ecg**3, requires_grad=True)
+    transformer = AdaptiveWaveletTransformer("db2", level=2)
+    expected = clone(transformer).fit(ecg, input_gradients=ecg**3).filter_bank_
+    for X in (ecg, torch.from_numpy(ecg)):
+        transformer.fit(X, input_gradients=G)
+        np.testing.assert_array_equal(transformer.filter_bank_, expected)
+
+
+def test_callbacks_that_are_none(ecg):
+    with pytest.raises(TypeError, match=r"'callbacks' parameter .* Got 1 in it"):
+        AdaptiveWaveletTransformer(solver="adam", callbacks=[1]).fit(ecg)
+    callbacks = [("stop", EarlyStopping(patience=1, monitor="train_loss"))]
+    AdaptiveWaveletTransformer("db2", solver="adam", callbacks=callbacks).fit(ecg)
 
 
 def test_input_gradients_choose_the_wavelet(ecg):
@@ -380,8 +665,8 @@ def test_input_gradients_choose_the_wavelet(ecg):
         for fitted in (plain, distilled)
     ]
     assert attribution[1] < attribution[0]
-    score = distilled.score(ecg, input_gradients=G)
-    assert score == pytest.approx(-min(distilled.loss_curve_), rel=1e-9)
+    loss = min(distilled.loss_curve_)
+    assert objective_of(distilled) == pytest.approx(loss, rel=1e-9)
 
 
 def test_input_gradients_are_routed_through_a_pipeline(ecg):
@@ -399,7 +684,9 @@ def test_input_gradients_are_routed_through_a_pipeline(ecg):
     "gradients, message",
     [
         (np.ones((121, 63)), r"must have the shape of X, \(121, 64\). Got \(121, 63\)"),
-        (np.full((121, 64), np.nan), "input_gradients contains NaN or infinity"),
+        (np.full((121, 64), np.nan), "Input input_gradients contains NaN"),
+        (np.ones((121, 64)) * 1j, "Complex data not supported"),
+        (torch.ones(121, 64) * 1j, "Complex data not supported"),
     ],
 )
 def test_bad_input_gradients(ecg, gradients, message):
@@ -418,6 +705,7 @@ def test_bad_input_gradients(ecg, gradients, message):
         ({"parametrization": "lifting"}, "The 'parametrization' parameter of Adaptive"),
         ({"alpha_sparsity": -1.0}, "The 'alpha_sparsity' parameter of Adaptive"),
         ({"wavelet": "bior2.2"}, "'bior2.2' cannot be .*WaveletTransformer"),
+        ({"wavelet": "db99"}, "'wavelet' parameter of Adapt.* 'db99'.* mean 'db9'?"),
         ({"wavelet": "dmey"}, "'dmey' cannot be represented"),
         ({"wavelet": "db30"}, "'db30' cannot be represented"),
         ({"wavelet": "bior2.2", "parametrization": "free"}, "'bior2.2' cannot be"),

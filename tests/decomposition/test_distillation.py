@@ -72,9 +72,7 @@ def double_backward(model, bank, mode, method, multiply):
 )
 def test_identity_equals_double_backward_on_the_lattice(mode, method):
     model = mlp()
-    fitted = transformer(
-        teacher=model, attribution=method, mode=mode, max_iter=0, alpha_filter=0
-    ).fit(X)
+    fitted = transformer(teacher=model, attribution=method, mode=mode, max_iter=0).fit(X)
     objective, bank = objective_of(fitted, "orthogonal", model)
     rng = np.random.default_rng(1)
     theta = objective.get_parameters() + rng.normal(0, 0.3, objective.n_parameters)

@@ -1,6 +1,8 @@
 """WaveletTransformer, and what both transformers share."""
 
+import gc
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -14,6 +16,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.engine._objective import Objective
+from sk_awave.utils._validation import as_tensor, torch_dtype
 
 TRANSFORMERS = [WaveletTransformer, AdaptiveWaveletTransformer]
 EXACT = 1e-12  # float64 rounding of sums over a few dozen taps
@@ -223,8 +227,40 @@ def test_read_only_reversed_and_big_endian_input(cls):
     expected = cls("db2").fit(X).transform(X)
     frozen = X.copy()
     frozen.flags.writeable = False
-    for same in (frozen, X[::-1][::-1], X[:, ::-1][:, ::-1], X.astype(">f8"), X.tolist()):
-        np.testing.assert_array_equal(cls("db2").fit(same).transform(same), expected)
+    # Copied backwards, so that what is handed in runs backwards in memory.
+    rows, columns = X[::-1].copy()[::-1], X[:, ::-1].copy()[:, ::-1]
+    for same in (frozen, rows, columns, X.astype(">f8"), X.tolist()):
+        transformer = cls("db2").fit(same)
+        np.testing.assert_array_equal(transformer.transform(same), expected)
+    for Xt in (expected[::-1], expected[:, ::-1]):
+        np.testing.assert_array_equal(
+            transformer.inverse_transform(Xt), transformer.inverse_transform(Xt.copy())
+        )
+    # An axis of length one counts as contiguous in any direction.
+    cls("db2").fit(X[:1][::-1]).transform(X[:1][::-1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 5), (3, 4), (2, 1, 3)])
+def test_as_tensor_shares_memory_that_is_in_order(shape, dtype):
+    array = random(*shape, dtype=dtype)
+    array.flags.writeable = False
+    tensor = as_tensor(array)
+    assert tensor.data_ptr() == array.ctypes.data
+    np.testing.assert_array_equal(tensor.numpy(), array, strict=True)
+    assert torch_dtype(array) == tensor.dtype
+    backwards = as_tensor(array[::-1, ::-1])
+    np.testing.assert_array_equal(backwards.numpy(), array[::-1, ::-1], strict=True)
+
+
+def test_memory_outlives_the_array_that_it_was_shared_from():
+    array = np.arange(1000.0)
+    array.flags.writeable = False
+    tensor = as_tensor(array)
+    del array
+    gc.collect()
+    np.empty(1000).fill(-1.0)  # would take memory that was freed
+    np.testing.assert_array_equal(tensor.numpy(), np.arange(1000.0))
 
 
 def test_memmap_is_read_in_place(tmp_path):
@@ -233,6 +269,21 @@ def test_memmap_is_read_in_place(tmp_path):
     transformer = WaveletTransformer("db2", batch_size=8).fit(X)
     expected = WaveletTransformer("db2").fit_transform(np.array(X))
     np.testing.assert_allclose(transformer.transform(X), expected, atol=EXACT)
+
+
+def test_learning_shares_the_memory_of_a_read_only_file(tmp_path, monkeypatch):
+    np.save(tmp_path / "X.npy", random(40, 64))
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    places = []
+
+    def record(self, bank, plan, x, *args):
+        places.append(x.data_ptr())
+        original(self, bank, plan, x, *args)
+
+    original = Objective.__init__
+    monkeypatch.setattr(Objective, "__init__", record)
+    AdaptiveWaveletTransformer("db2").fit(X, input_gradients=X)
+    assert places == [X.ctypes.data]
 
 
 BAD_INPUT = {
@@ -310,14 +361,25 @@ def test_wrong_shape_at_transform(kind):
     "params, shape, message",
     [
         ({"signal_shape": (4, 4), "ndim": 2}, (3, 15), "has 16 values, but X has 15"),
-        ({"signal_shape": (2, 3, 4, 5)}, (3, 120), "must have 1 or 2 positive lengths"),
-        ({"signal_shape": (-1, 8)}, (3, 8), "positive lengths"),
+        (
+            {"signal_shape": (2, 3, 4, 5)},
+            (3, 120),
+            "must have 1 or 2 positive integer lengths",
+        ),
+        ({"signal_shape": (-1, 8)}, (3, 8), "positive integer lengths"),
+        ({"signal_shape": (2.9, 4.9)}, (3, 8), "positive integer lengths"),
+        ({"level": True}, (3, 16), "level must be an int from 0 .* Got True"),
+        (
+            {"level": 1000},
+            (3, 16),
+            r"'level' parameter of .* \[0, 62\] or None. Got 1000",
+        ),
         ({"signal_shape": (4, 5)}, (3, 5, 4), r"samples of shape \(5, 4\)"),
         ({"ndim": 2}, (3, 16), "must have 3 dimensions, or 4 with a channel axis"),
         ({"ndim": 1}, (3, 2, 4, 4), "Set ndim to the number of transformed axes"),
-        ({"level": -1}, (3, 16), "level must be at least 0. Got -1"),
+        ({"level": -1}, (3, 16), "'level' parameter of .* range .0, 62. or None. Got -1"),
         ({"mode": "wrap"}, (3, 16), "The 'mode' parameter of WaveletTransformer must be"),
-        ({"wavelet": "db99"}, (3, 16), "Got 'db99' instead"),
+        ({"wavelet": "db99"}, (3, 16), r"Got 'db99' instead\. Did you mean 'db9'\?"),
         ({"wavelet": "morl"}, (3, 16), "Got 'morl' instead"),
         ({"ndim": 4}, (3, 16), "The 'ndim' parameter of WaveletTransformer must be"),
         ({"mode": "reflect"}, (3, 1), "needs at least 2 samples"),
@@ -341,3 +403,81 @@ def test_a_deep_level_warns_once_and_works(cls):
         expected = pywt.wavedec(X, transformer.wavelet_, level=4)
     Xt = transformer.transform(X)
     np.testing.assert_allclose(Xt, np.hstack(expected), atol=EXACT)
+
+
+def test_level_true_does_not_spoil_what_follows():
+    X = random(3, 24)
+    with pytest.raises(ValueError, match="Got True instead"):
+        WaveletTransformer("db2", level=True).fit(X)
+    expected = np.hstack(pywt.wavedec(X, "db2", level=1))
+    Xt = WaveletTransformer("db2", level=1).fit_transform(X)
+    np.testing.assert_allclose(Xt, expected, atol=EXACT)
+
+
+@pytest.mark.filterwarnings("ignore:level=. is too high")
+def test_long_filters_on_short_axes_need_no_large_matrix():
+    X = random(2, 8, 2, 6)
+    transformer = WaveletTransformer("db37", level=2, ndim=3).fit(X)
+    Xt = transformer.transform(X)  # a matrix of all would have 3e10 entries
+    with pytest.warns(UserWarning, match="too high"):
+        expected = [pywt_flat(x, "db37", "symmetric", 2, 3) for x in X]
+    np.testing.assert_allclose(Xt, expected, atol=EXACT * np.abs(expected).max())
+    np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "shape, ndim, remedy",
+    [
+        ((28, 28), 1, "set ndim=2"),
+        ((100, 3), 1, r"np.moveaxis\(X, -1, 1\).* set ndim=2"),
+        ((9, 9, 9), 2, "set ndim=3"),
+        ((16, 16, 3), 2, r"np.moveaxis\(X, -1, 1\)"),
+    ],
+)
+def test_what_looks_like_another_layout_warns(shape, ndim, remedy):
+    X = random(2, *shape)
+    message = f"are taken for {shape[0]} channels of shape .*{remedy}.*signal_shape="
+    with pytest.warns(UserWarning, match=message):
+        WaveletTransformer("haar", level=1, ndim=ndim).fit(X)
+    # No warning for those who say that it is what they mean.
+    WaveletTransformer("haar", level=1, ndim=ndim, signal_shape=shape).fit(X)
+
+
+@pytest.mark.parametrize("shape, ndim", [((3, 28), 1), ((1, 2), 1), ((3, 9, 9), 2)])
+def test_channels_first_do_not_warn(shape, ndim):
+    WaveletTransformer("haar", level=1, ndim=ndim).fit(random(2, *shape))
+
+
+@pytest.mark.parametrize("kind", ["meta", "quantized"])
+def test_tensors_without_values(kind):
+    bad = torch.zeros(4, 8, device="meta")
+    if kind == "quantized":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch is about to give them up
+            bad = torch.quantize_per_tensor(torch.zeros(4, 8), 1, 0, torch.qint8)
+    with pytest.raises(TypeError, match=f"A {kind} tensor was passed for X"):
+        WaveletTransformer("db2").fit(bad)
+
+
+def test_filters_that_are_not_finite():
+    bank = np.array(pywt.Wavelet("db2").filter_bank)
+    bank[0, 0] = np.nan
+    wavelet = pywt.Wavelet("broken", filter_bank=bank.tolist())
+    for cls in TRANSFORMERS:
+        with pytest.raises(ValueError, match="wavelet 'broken' contain NaN"):
+            cls(wavelet).fit(random(3, 16))
+
+
+def test_a_failed_refit_leaves_no_trace():
+    X = random(4, 6, 8)
+    transformer = WaveletTransformer("haar", level=1, ndim=2).fit(X)
+    before, Xt = dict(vars(transformer)), transformer.transform(X)
+    frame = pd.DataFrame(random(4, 30), columns=[f"t{i}" for i in range(30)])
+    with pytest.raises(ValueError, match="must have 3 dimensions"):
+        transformer.fit(frame)
+    assert vars(transformer) == before
+    assert transformer.inverse_transform(Xt).shape == X.shape
+    unfitted = WaveletTransformer(ndim=2)
+    with pytest.raises(ValueError, match="must have 3 dimensions"):
+        unfitted.fit(frame)
+    assert set(vars(unfitted)) == set(unfitted.get_params())

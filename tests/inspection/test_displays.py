@@ -336,7 +336,7 @@ def test_objective_display(parametrization, ecg, pyplot):
         curve.get_lines()[0].get_ydata(), transformer.loss_curve_
     )
     widths = [bar.get_width() for bar in bars.patches]
-    assert sum(widths) == pytest.approx(-transformer.score(ecg))
+    assert sum(widths) == pytest.approx(min(transformer.loss_curve_))
     assert curve.get_xlabel() == "iteration"
     texts = [text.get_text() for text in bars.texts]
     assert len(texts) == len(transformer.objective_terms_)

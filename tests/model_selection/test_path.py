@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -19,6 +18,7 @@ from sk_awave import (
     adaptive_wavelet_path,
 )
 from sk_awave.decomposition import _learning
+from sk_awave.engine._objective import Objective
 
 RATIOS = [0.0, 0.3, 3.0]
 
@@ -48,10 +48,11 @@ def test_each_point_is_a_fit_at_the_published_strengths(data):
     )
     np.testing.assert_array_equal(ratios, RATIOS)
     for point in path:
-        score = point.score(X, input_gradients=gradients)
-        assert -score == pytest.approx(min(point.loss_curve_), rel=1e-9)
+        terms = point.objective_terms_
+        loss = terms["sparsity"] + point.alpha_attribution * terms["attribution"]
+        assert loss == pytest.approx(min(point.loss_curve_), rel=1e-9)
         again = clone(point).fit(X, input_gradients=gradients)
-        assert -score <= again.starts_[0]["loss_before"]
+        assert loss <= again.starts_[0]["loss_before"]
     sparsity = [point.objective_terms_["sparsity"] for point in path]
     attribution = [point.objective_terms_["attribution"] for point in path]
     assert sparsity == sorted(sparsity)
@@ -95,7 +96,8 @@ def test_a_point_starts_at_the_best_known_wavelet(data):
             for before in path[:i]
         ]
         assert all(point.loss_curve_[0] <= loss * (1 + 1e-9) for loss in known)
-    assert path[0].starts_[0]["wavelet"] == "db3"
+    names = [point.starts_[0]["wavelet"] for point in path]
+    assert names == ["db3", "ratio 0", "ratio 0.3"]
 
 
 def test_starts_are_searched_for_at_both_ends_only(data, monkeypatch):
@@ -256,38 +258,31 @@ def test_zero_gradients_and_missing_y(data):
         search.fit(X, None, input_gradients=gradients)
 
 
-def test_an_interrupted_path_keeps_what_it_has(data, monkeypatch):
+@pytest.mark.parametrize("init", ["wavelet", "library"])
+def test_an_interrupted_path_or_search_raises(data, init, monkeypatch):
     X, gradients, y = data
+    calls = []
 
-    def minimize(objective, **kwargs):
-        if objective.weights["attribution"] == 0:
-            return original(objective, **kwargs)
-        objective.value_and_gradient = interrupt
-        return original(objective, **kwargs)
-
-    evaluations = []
-
-    def interrupt(theta):
-        evaluations.append(theta)
-        if len(evaluations) > 1:
+    def evaluate(self, *args):
+        calls.append(args)
+        if len(calls) == 12:
             raise KeyboardInterrupt
-        return 1.0, np.ones_like(theta)
+        return original(self, *args)
 
-    original = _learning.minimize_lbfgs
-    monkeypatch.setattr(_learning, "minimize_lbfgs", minimize)
-    with pytest.warns(ConvergenceWarning, match="interrupted"):
-        ratios, path = adaptive_wavelet_path(
-            X, transformer=transformer(), ratios=RATIOS, input_gradients=gradients
-        )
-    assert len(ratios) == len(path) == 2
-    assert path[1].transform(X).shape == (60, len(path[1].layout_.names()))
-    search = AdaptiveWaveletTransformerCV(transformer(), Ridge(), ratios=RATIOS)
-    evaluations.clear()
-    with (
-        pytest.warns(ConvergenceWarning, match="interrupted"),
-        pytest.raises(KeyboardInterrupt),
-    ):
-        search.fit(X, y, input_gradients=gradients)
+    name = "value_and_gradient" if init == "wavelet" else "losses_and_gradients"
+    original = getattr(Objective, name)
+    monkeypatch.setattr(Objective, name, evaluate)
+    params = {"transformer": transformer(init=init, random_state=0), "ratios": RATIOS}
+    with pytest.raises(KeyboardInterrupt):
+        adaptive_wavelet_path(X, input_gradients=gradients, **params)
+    assert len(calls) == 12
+    search = AdaptiveWaveletTransformerCV(estimator=Ridge(), **params)
+    search.fit(X, y, input_gradients=gradients)
+    before = dict(vars(search))
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X[:, :20], y, input_gradients=gradients[:, :20])
+    assert vars(search) == before
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
