@@ -36,6 +36,7 @@ import numpy as np
 import pywt
 import torch
 from scipy.signal import lfilter
+from sk_awave.engine._plan import TransformPlan
 from sklearn.base import clone
 from torch import nn
 
@@ -43,7 +44,6 @@ from sk_awave import AdaptiveWaveletTransformer, Teacher, WaveletTransformer
 from sk_awave.attribution import input_gradients
 from sk_awave.engine import CoeffLayout, FilterBank
 from sk_awave.engine._objective import TERMS, Objective
-from sk_awave.engine._plan import TransformPlan
 from sk_awave.model_selection import adaptive_wavelet_path
 
 torch.set_num_threads(1)  # here, because child processes import this module, too

@@ -38,7 +38,7 @@ ALLOWED = {
 
 #: Who alone may import a package.
 ONLY_IN = {
-    "skorch": {"engine/_minibatch.py"},
+    "skorch": {"engine/_adam.py"},
     "pywt": {
         "engine/_filter_bank.py",
         "decomposition/_wavelet.py",

@@ -12,7 +12,6 @@ from sk_awave.attribution._input_gradients import as_samples, input_gradients
 from sk_awave.attribution._paths import METHODS
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.engine import CoeffLayout
-from sk_awave.engine._plan import TransformPlan
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -276,14 +275,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         """Apply the adjoint of the linear inverse to fields of the shape of samples."""
         if self._inverse is not None:
             return self._inverse.adjoint(field.flatten(1))
-        plan = TransformPlan(self.transformer.layout_)
-        rows = field.reshape(-1, *plan.layout.signal_shape)
-        adjoint = plan.synthesis_adjoint(self.transformer.filter_bank_, rows)
-        chunks = [
-            adjoint.apply(rows[start : start + plan.rows_per_chunk])
-            for start in plan.chunks(len(rows))
-        ]
-        return torch.cat(chunks).reshape(len(field), -1)
+        return self.transformer._to_coefficients(field, adjoint=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

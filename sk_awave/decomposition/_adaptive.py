@@ -5,11 +5,12 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from sk_awave.attribution import METHODS
 from sk_awave.decomposition._learning import _BaseAdaptiveTransformer
-from sk_awave.engine._candidates import STRATEGIES
 from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.engine._starts import STRATEGIES
 from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -39,15 +40,24 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
     wavelet : str or pywt.Wavelet, default="db5"
         Where learning starts from. Its length is the length of the learned filters.
 
+    decomposition : {"dwt", "stationary"}, default="dwt"
+        The discrete wavelet transform, which keeps every second coefficient of a level,
+        or the stationary (undecimated) one, which keeps all: its coefficients move with
+        the signal, and there are ``level + 1`` times as many as samples (``3 * level +
+        1`` times in two dimensions). It is PyWavelets' ``swt`` with ``norm=True``, for
+        signals of any length.
+
     level : int, default=None
         The number of levels. By default PyWavelets' maximum for the shortest axis and the
         length of `wavelet`, and at least 1. A deeper one warns, as in PyWavelets. To
         compare wavelets of different lengths by `score`, fix it: more levels are sparser.
 
-    mode : {"symmetric", "zero", "constant", "periodic", "smooth", "periodization", \
-            "reflect", "antisymmetric", "antireflect"}, default="symmetric"
+    mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
+            "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
         How signals are continued beyond their ends. "periodization" makes as many
         coefficients as there are samples (where lengths stay even), others a few more.
+        "auto" is "symmetric", or "periodization" for the stationary transform, which has
+        no other.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
@@ -56,10 +66,11 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         For a two-dimensional `X` whose rows are flattened samples: their shape, as
         ``(height, width)`` or ``(n_channels, height, width)`` when ``ndim=2``.
 
-    parametrization : {"orthogonal", "free"}, default="orthogonal"
+    parametrization : {"orthogonal", "free"} or Module, default="orthogonal"
         What is learned: the rotation angles of an orthonormal lattice [3]_, every value
         of which is a wavelet, or the low-pass filter itself, which the penalties keep
-        near a wavelet, as published.
+        near a wavelet, as published. A module of your own is what
+        :class:`~sk_awave.engine.FilterBank` takes.
 
     per_level, per_axis : bool, default=False
         Whether each level, or each axis, has a filter bank of its own.
@@ -94,7 +105,12 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         The strength of each of the five filter penalties (``lamlSum``, ``lamhSum``,
         ``lamL2norm``, ``lamCMF``, ``lamConv``).
 
-    solver : {"lbfgs", "adam"}, default="lbfgs"
+    extra_terms : list of (term, float), default=None
+        Terms of your own, with their strengths: instances of
+        :class:`~sk_awave.engine.SignalTerm` or :class:`~sk_awave.engine.FilterTerm`. They
+        get the `y` of `fit`.
+
+    solver : {"bfgs", "adam"}, default="bfgs"
         Quasi-Newton steps on all samples, or mini-batch Adam [4]_ for data that is large
         (also `partial_fit`).
 
@@ -122,7 +138,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
 
     tol : float, default=1e-5
         Learning has converged when the objective stops decreasing by this fraction:
-        twice in a row for "lbfgs", ten times for "adam".
+        twice in a row for "bfgs", ten times for "adam".
 
     batch_size : int, default=None
         The samples of a mini-batch of "adam", by default at most 200; and how many
@@ -145,7 +161,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
 
     random_state : int, RandomState instance or None, default=None
         Determines the order of the mini-batches of "adam", and the signals and angles
-        that `init` tries. "lbfgs" from `wavelet` is deterministic.
+        that `init` tries. "bfgs" from `wavelet` is deterministic.
 
     verbose : int, default=0
         With 1 the objective is printed at each iteration.
@@ -233,7 +249,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
 
     _parameter_constraints = {
         **_BaseAdaptiveTransformer._parameter_constraints,
-        "parametrization": [StrOptions({"orthogonal", "free"})],
+        "parametrization": [StrOptions({"orthogonal", "free"}), nn.Module],
         "per_level": ["boolean"],
         "per_axis": ["boolean"],
         "teacher": "no_validation",
@@ -243,7 +259,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         "alpha_attribution": [Interval(Real, 0, None, closed="left")],
         "alpha_reconstruction": [Interval(Real, 0, None, closed="left")],
         "alpha_filter": [Interval(Real, 0, None, closed="left")],
-        "solver": [StrOptions({"lbfgs", "adam"})],
+        "extra_terms": [list, tuple, dict, None],
+        "solver": [StrOptions({"bfgs", "adam"})],
         "init": [StrOptions({"wavelet", *STRATEGIES})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
@@ -259,8 +276,9 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         self,
         wavelet="db5",
         *,
+        decomposition="dwt",
         level=None,
-        mode="symmetric",
+        mode="auto",
         ndim=1,
         signal_shape=None,
         parametrization="orthogonal",
@@ -273,7 +291,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         alpha_attribution=1.0,
         alpha_reconstruction=1.0,
         alpha_filter=1.0,
-        solver="lbfgs",
+        extra_terms=None,
+        solver="bfgs",
         init="wavelet",
         n_init=1,
         max_iter=200,
@@ -287,6 +306,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         verbose=0,
     ):
         self.wavelet = wavelet
+        self.decomposition = decomposition
         self.level = level
         self.mode = mode
         self.ndim = ndim
@@ -301,6 +321,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         self.alpha_attribution = alpha_attribution
         self.alpha_reconstruction = alpha_reconstruction
         self.alpha_filter = alpha_filter
+        self.extra_terms = extra_terms
         self.solver = solver
         self.init = init
         self.n_init = n_init
@@ -324,7 +345,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Only needed, as labels, with ``target="label"``.
+            Only needed, as labels, with ``target="label"``, and by `extra_terms` that use
+            it.
         input_gradients : array-like or tensor of the shape of `X`, default=None
             The gradients of a trained model's output with respect to its input, at `X`,
             in place of a `teacher`.
@@ -348,8 +370,8 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         """
         X = validate_signals(self, X, reset=True)
         gradients = self._get_input_gradients(X, y, input_gradients)
-        objective = self._make_learnable_objective(X, gradients)
-        resumed = self.warm_start and self._resume(objective)
+        objective = self._make_learnable_objective(X, gradients, y)
+        resumed = self.warm_start and self._can_resume(objective)
         starts, completed = self._find_starts(objective, resumed)
         self._learn(objective, starts, X, y, completed)
         return self
@@ -375,12 +397,13 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         """
         X = validate_signals(self, X, reset=not hasattr(self, "_parameters"))
         gradients = self._get_input_gradients(X, y, input_gradients)
-        objective = self._make_learnable_objective(X, gradients)
-        resumed = self._resume(objective)
+        objective = self._make_learnable_objective(X, gradients, y)
+        resumed = self._can_resume(objective)
         name = "previous fit" if resumed else as_wavelet(self.wavelet).name
-        starts = [(name, objective.get_parameters())]
+        start = self._parameters if resumed else objective.start
         solution = self._minimize_minibatch(
             objective,
+            start,
             max_iter=1,
             tol=0,
             keep_best=False,
@@ -389,7 +412,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         if solution.outcome == "max_iter":
             solution.outcome = "stopped"
         earlier = self.loss_curve_ if resumed else solution.loss_curve[:1]
-        self._set_solution(objective, solution, starts, [solution])
+        self._set_solution(objective, solution, [(name, start)], [solution])
         self.loss_curve_ = [*earlier, *solution.loss_curve[1:]]
         self.n_iter_ = len(self.loss_curve_) - 1
         self._report_outcome(solution)
@@ -462,4 +485,4 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         check_is_fitted(self)
         X = validate_signals(self, X, reset=False)
         gradients = self._get_input_gradients(X, y, input_gradients)
-        return self._score(X, gradients)
+        return self._score(X, gradients, y)

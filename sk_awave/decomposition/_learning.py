@@ -12,14 +12,14 @@ from sk_awave.attribution import METHODS
 from sk_awave.attribution import input_gradients as teacher_gradients
 from sk_awave.attribution._input_gradients import as_samples
 from sk_awave.decomposition._wavelet import _BaseWaveletTransformer
-from sk_awave.engine._candidates import find_starts
-from sk_awave.engine._conditions import FILTER_TERMS
+from sk_awave.engine._adam import minimize_adam
+from sk_awave.engine._bfgs import minimize_bfgs
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
-from sk_awave.engine._lbfgs import minimize_lbfgs
-from sk_awave.engine._minibatch import minimize_minibatch
-from sk_awave.engine._objective import TERMS, Objective
-from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._objective import Objective
 from sk_awave.engine._solution import OUTCOMES
+from sk_awave.engine._starts import find_starts
+from sk_awave.engine._terms import published_terms
+from sk_awave.engine._tree import Tree
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import FitInterrupted
 from sk_awave.utils._validation import as_tensor
@@ -28,10 +28,9 @@ from sk_awave.utils._validation import as_tensor
 class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     """The steps of learning, none of which is public."""
 
-    def _make_learnable_objective(self, X, gradients):
+    def _make_learnable_objective(self, X, gradients, y=None):
         """Make the objective at the starting wavelet."""
         self._check_callbacks()
-        self._warn_of_idle_strengths(gradients)
         wavelet = as_wavelet(self.wavelet, type(self).__name__)
         layout = self._make_layout(X.shape[1:], wavelet.dec_len)
         bank = FilterBank.from_wavelet(
@@ -40,7 +39,8 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
             n_levels=max(1, layout.level) if self.per_level else 1,
             n_axes=self.ndim if self.per_axis else 1,
         )
-        return self._make_objective(bank, layout, X, gradients)
+        self._warn_of_idle_strengths(bank.tags, gradients)
+        return self._make_objective(bank, layout, X, gradients, y)
 
     def _check_callbacks(self):
         """Raise TypeError for callbacks that skorch cannot use."""
@@ -52,17 +52,19 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
                     f"of skorch callbacks. Got {callback!r} in it."
                 )
 
-    def _warn_of_idle_strengths(self, gradients):
+    def _warn_of_idle_strengths(self, tags, gradients):
         """Warn of strengths that were set and do not change what is learned."""
         reasons = {}
-        if self.parametrization == "orthogonal":
-            reasons["alpha_reconstruction"] = reasons["alpha_filter"] = (
-                "every wavelet of parametrization='orthogonal' reconstructs exactly."
-            )
+        bank = f"parametrization={self.parametrization!r}"
+        if "reconstructs" in tags:
+            reasons["alpha_reconstruction"] = f"{bank} always reconstructs exactly."
+        if "orthonormal" in tags:
+            reasons["alpha_filter"] = f"every filter of {bank} is orthonormal."
+        if {"reconstructs", "orthonormal"} <= tags and not self.extra_terms:
             reasons["alpha_sparsity"] = (
-                "without attributions, sparsity is all that parametrization='orthogonal' "
-                "minimises. Tune the wavelet's length and start (wavelet, init), level, "
-                "mode or per_level instead, or give a teacher."
+                f"without attributions, sparsity is all that {bank} minimises. Tune the "
+                "wavelet's length and start (wavelet, init), level, mode or per_level "
+                "instead, or give a teacher."
             )
         reasons["alpha_attribution"] = "there is no teacher and no input_gradients."
         if gradients is not None:
@@ -73,53 +75,60 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
                 message = f"{name} has no effect: {reason}"
                 warnings.warn(message, UserWarning, stacklevel=6)
 
-    def _resume(self, objective):
-        """Go to where the last fit ended; tell whether its parameters mean the same."""
-        same = getattr(self, "_parameters_kind", None) == self._kind_of(objective)
-        if same:
-            objective.set_parameters(self._parameters)
-        return same
+    def _can_resume(self, objective):
+        """Tell whether the parameters of the last fit mean the same here."""
+        return getattr(self, "_parameters_kind", None) == self._kind_of(objective)
 
     def _kind_of(self, objective):
         """Return what the parameters are: angles or taps, of how many filters."""
-        return self.parametrization, tuple(objective.bank.original.shape)
+        bank = objective.bank
+        return repr(bank.parametrization), tuple(bank.original.shape)
 
-    def _make_objective(self, bank, layout, X, gradients):
+    def _make_objective(self, bank, layout, X, gradients, y=None):
         """Bring signals and gradients to the device, once, in the shape of the engine."""
         device = self._torch_device(X)
         shape = (len(X), -1, *layout.signal_shape)
         if gradients is not None:  # (n_targets, n, ...): targets become channels
             gradients = as_tensor(gradients, device).transpose(0, 1).reshape(shape)
-        weights = {
-            "reconstruction": self.alpha_reconstruction,
-            "sparsity": self.alpha_sparsity,
-            "attribution": self.alpha_attribution,
-            **dict.fromkeys(FILTER_TERMS, self.alpha_filter),
-        }
+        terms = published_terms(
+            sparsity=self.alpha_sparsity,
+            attribution=self.alpha_attribution,
+            reconstruction=self.alpha_reconstruction,
+            penalties=self.alpha_filter,
+            multiply=METHODS.get(self.attribution, False),
+        )
+        terms |= dict(self.extra_terms or {})
         x = as_tensor(X, device).reshape(shape)
-        plan = TransformPlan(layout)
-        multiply = METHODS.get(self.attribution, False)
-        return Objective(bank, plan, x, weights, gradients, multiply)
+        # Labels of any kind may be there for others, such as the teacher.
+        wanted = y is not None and self.extra_terms
+        y = as_tensor(np.asarray(y), device) if wanted else None
+        return Objective(bank, layout, terms, x, gradients, y)
 
-    def _score(self, X, gradients):
+    def _score(self, X, gradients, y):
         """Return minus the objective per coefficient, over that of the samples per value.
 
         The identity is the transform without a level: its only band is the samples.
         """
         layout, values = self.layout_, []
         norms = ("sparsity", "attribution")
-        # What is zero but for rounding would count at another scale than that of X.
-        exact = self.parametrization == "orthogonal"
-        for level, filters, counted in (
-            (layout.level, self.filter_bank_, norms if exact else TERMS),
-            (0, self.filter_bank_[:1], norms),
+        tags = FilterBank.from_wavelet("haar", self.parametrization).tags
+        for tree, filters in (
+            (layout.tree, self.filter_bank_),
+            (Tree.dwt(0), self.filter_bank_[:1]),
         ):
+            at_level = replace(layout, tree=tree)
             bank = FilterBank(filters, "fixed")
-            at_level = replace(layout, level=level)
-            objective = self._make_objective(bank, at_level, X, gradients)
-            terms = objective.terms()
-            total = objective.total({name: terms[name] for name in counted})
-            values.append(total * (level + 1) / at_level.n_coeffs_per_channel)
+            objective = self._make_objective(bank, at_level, X, gradients, y)
+            report = objective.report(objective.start)
+            # What is zero but for rounding would count at another scale than that of X.
+            report |= {
+                term.name: 0.0
+                for term in objective.terms
+                if term.vanishes(tags) or (tree.level == 0 and term.name not in norms)
+            }
+            # A coefficient counts as often as the norm weights it, in noise.
+            count = sum(b.weight**2 * (b.stop - b.start) for b in at_level.bands)
+            values.append(objective.total(report) * (tree.level + 1) / count)
         learned, own = values
         return -learned / (own or 1.0)
 
@@ -150,9 +159,9 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
 
         A search that is interrupted returns the most promising start it has met.
         """
-        own = (as_wavelet(self.wavelet).name, objective.get_parameters())
         if resumed:
-            return [("previous fit", own[1])], True
+            return [("previous fit", self._parameters)], True
+        own = (as_wavelet(self.wavelet).name, objective.start)
         if self.init == "wavelet":
             return [own], True
         starts, completed = find_starts(
@@ -178,19 +187,18 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     def _minimize(self, objective, starts, task, max_iter):
         """Run the solver from each start; return the solutions of those that ran."""
 
-        def callback(n_iter, value):
-            if self.verbose and self.solver == "lbfgs":  # skorch has its own table
+        def callback(n_iter, value, theta):
+            if self.verbose and self.solver == "bfgs":  # skorch has its own table
                 print(f"Iteration {n_iter}: objective = {value:.6g}")
-            return task.end_iteration(lambda: self._fitted_filters(objective))
+            return task.end_iteration(lambda: self._fitted_filters(objective, theta))
 
         kwargs = {"max_iter": max_iter, "tol": self.tol, "callback": callback}
         solutions = []
-        for _, parameters in starts:
-            objective.set_parameters(parameters)
-            if self.solver == "lbfgs":
-                solutions.append(minimize_lbfgs(objective, **kwargs))
+        for _, start in starts:
+            if self.solver == "bfgs":
+                solutions.append(minimize_bfgs(objective, start, **kwargs))
             else:
-                solutions.append(self._minimize_minibatch(objective, **kwargs))
+                solutions.append(self._minimize_minibatch(objective, start, **kwargs))
             if solutions[-1].outcome == "interrupted":
                 break
         return solutions
@@ -198,20 +206,24 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     def _seed(self):
         return check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
 
-    def _minimize_minibatch(self, objective, **kwargs):
-        return minimize_minibatch(
+    def _minimize_minibatch(self, objective, start, **kwargs):
+        n_rows = len(objective.x)
+        return minimize_adam(
             objective,
-            batch_size=self.batch_size or min(200, len(objective.x)),
+            start,
+            n_rows,
+            batch_size=self.batch_size or min(200, n_rows),
             learning_rate=self.learning_rate_init,
             seed=self._seed(),
+            device=objective.x.device,
             callbacks=self.callbacks,
             verbose=int(self.verbose),
             **kwargs,
         )
 
-    def _fitted_filters(self, objective):
+    def _fitted_filters(self, objective, theta):
         """Return the fitted attributes that `transform` needs, as NumPy and Python."""
-        bank, layout = objective.bank, objective.plan.layout
+        bank, layout = objective.bank.at(theta), objective.layout
         name = f"adapted {as_wavelet(self.wavelet).name}"
         n_levels, n_axes = bank.original.shape[:2]
         wavelets = [
@@ -220,23 +232,23 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         ]
         per_level = [tuple(axes) if self.per_axis else axes[0] for axes in wavelets]
         return {
-            "filter_bank_": bank().detach().cpu().numpy(),
+            "filter_bank_": bank().detach().numpy(),
             "wavelet_": per_level if self.per_level else per_level[0],
             "layout_": layout,
             "level_": layout.level,
+            "_maps": {},
         }
 
     def _set_solution(self, objective, solution, starts, solutions):
         """Store the outcome, all of it at once."""
-        objective.set_parameters(solution.parameters)
         vars(self).update(
-            self._fitted_filters(objective),
+            self._fitted_filters(objective, solution.parameters),
             _parameters=solution.parameters,
             _parameters_kind=self._kind_of(objective),
             _optimizer_state=solution.optimizer_state,
             loss_curve_=solution.loss_curve,
             n_iter_=solution.n_iter,
-            objective_terms_=objective.terms(),
+            objective_terms_=objective.report(solution.parameters),
             starts_=[
                 {
                     "wavelet": name,

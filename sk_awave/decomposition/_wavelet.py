@@ -1,6 +1,5 @@
 """The multilevel wavelet transform as a scikit-learn transformer."""
 
-from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -13,7 +12,9 @@ from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
-from sk_awave.engine._plan import TransformPlan, rows_per_chunk
+from sk_awave.engine._linear_map import analysis_map, synthesis_map
+from sk_awave.engine._objective import rows_per_batch
+from sk_awave.engine._tree import Tree
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -34,8 +35,9 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {
         "wavelet": [str, pywt.Wavelet],
+        "decomposition": [StrOptions({"dwt", "stationary"})],
         "level": [Interval(Integral, 0, MAX_LEVEL, closed="both"), None],
-        "mode": [StrOptions(set(MODES))],
+        "mode": [StrOptions({"auto", *MODES})],
         "ndim": [Interval(Integral, 1, 3, closed="both")],
         "signal_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -76,7 +78,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_coefficients(self, X, self.layout_.n_coeffs)
         rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
-        synthesis = self._linear_map(rows, adjoint=True).adjoint
+        synthesis = self._linear_map(rows, synthesis_map)
         signals = self._map_rows(rows, self.layout_.signal_shape, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
 
@@ -101,27 +103,39 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def _to_coefficients(self, X, adjoint=False):
         """Apply analysis, or the adjoint of synthesis, to valid signals."""
         rows = X.reshape(-1, *self.layout_.signal_shape)
-        transform = self._linear_map(rows, adjoint).apply
+        linear_map = self._linear_map(rows, synthesis_map if adjoint else analysis_map)
+        linear_map = linear_map.T if adjoint else linear_map
         shape = (self.layout_.n_coeffs_per_channel,)
-        flat = self._map_rows(rows, shape, transform)
+        flat = self._map_rows(rows, shape, linear_map)
         return flat.reshape(len(X), self.layout_.n_coeffs)
 
-    def _linear_map(self, rows, adjoint):
-        """Return analysis, or the adjoint of synthesis, of what `rows` are."""
-        filters = np.ascontiguousarray(self.filter_bank_)
-        return _cached_map(
-            self.layout_,
-            adjoint,
-            filters.tobytes(),
-            filters.shape,
-            torch_dtype(rows),
-            self._torch_device(rows),
-        )
+    def _linear_map(self, rows, make):
+        """Return the map that `make` makes, for what `rows` are.
+
+        That of the last call serves again, as for single samples.
+        """
+        dtype, device = torch_dtype(rows), self._torch_device(rows)
+        key = make, dtype, device
+        if key not in self._maps:
+            like = torch.empty(0, dtype=dtype, device=device)
+            filters = torch.from_numpy(self.filter_bank_)
+            self._maps[key] = make(self.layout_, filters, like)
+        return self._maps[key]
 
     def _make_layout(self, sample_shape, filter_length):
         n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)
-        level = resolve_level(signal_shape, filter_length, self.mode, self.level)
-        return CoeffLayout(signal_shape, n_channels, filter_length, level, self.mode)
+        is_stationary, mode = self.decomposition == "stationary", self.mode
+        if mode == "auto":
+            mode = "periodization" if is_stationary else "symmetric"
+        elif is_stationary and mode != "periodization":
+            raise ValueError(
+                f"The 'mode' parameter of {type(self).__name__} must be 'auto' or "
+                "'periodization' when decomposition='stationary', whose inverse is exact "
+                f"for periodic signals only. Got {mode!r} instead."
+            )
+        level = resolve_level(signal_shape, filter_length, mode, self.level)
+        tree = Tree.stationary(level) if is_stationary else Tree.dwt(level)
+        return CoeffLayout(signal_shape, n_channels, filter_length, tree, mode)
 
     def _torch_device(self, X):
         """Return where to compute: by default where `X` lies."""
@@ -135,22 +149,27 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
                 f"torch device that exists here. Got {self.device!r} instead."
             ) from error
 
-    def _map_rows(self, rows, shape, function):
-        """Map rows to rows of `shape` in chunks, each written once to its place."""
+    def _map_rows(self, rows, shape, linear_map):
+        """Map rows to rows of `shape` in batches, each written once to its place."""
         is_tensor = isinstance(rows, torch.Tensor)
         shape = (len(rows), *shape)
         out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
         target = out if is_tensor else torch.from_numpy(out)
         device = self._torch_device(rows)
-        size = self.batch_size or rows_per_chunk(self.layout_)
-        for start in range(0, len(rows), size):
-            chunk = as_tensor(rows[start : start + size], device)
-            place = target[start : start + size]
-            if device == target.device:
-                function(chunk, out=place)
-            else:
-                place.copy_(function(chunk))
+        size = self.batch_size or rows_per_batch(self.layout_)
+        with torch.no_grad():
+            for start in range(0, len(rows), size):
+                batch = as_tensor(rows[start : start + size], device)
+                place = target[start : start + size]
+                if device == target.device:
+                    linear_map.apply(batch, place)
+                else:
+                    place.copy_(linear_map.apply(batch))
         return out
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return state | {"_maps": {}} if "_maps" in state else state
 
     def _repr_html_inner(self):
         return super()._repr_html_inner() + self._fitted_html()
@@ -171,15 +190,6 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-@lru_cache(maxsize=16)
-def _cached_map(layout, adjoint, filters, shape, dtype, device):
-    """Make a linear map; that of the last call serves again, as for single samples."""
-    plan = TransformPlan(layout)
-    kind = plan.synthesis_adjoint if adjoint else plan.analysis
-    filters = np.frombuffer(filters).reshape(shape)
-    return kind(filters, torch.empty(0, dtype=dtype, device=device))
-
-
 class WaveletTransformer(_BaseWaveletTransformer):
     """Multilevel discrete wavelet transform with a fixed wavelet.
 
@@ -191,14 +201,23 @@ class WaveletTransformer(_BaseWaveletTransformer):
     wavelet : str or pywt.Wavelet, default="db5"
         Any discrete wavelet of PyWavelets, or a custom one.
 
+    decomposition : {"dwt", "stationary"}, default="dwt"
+        The discrete wavelet transform, which keeps every second coefficient of a level,
+        or the stationary (undecimated) one, which keeps all: its coefficients move with
+        the signal, and there are ``level + 1`` times as many as samples (``3 * level +
+        1`` times in two dimensions). It is PyWavelets' ``swt`` with ``norm=True``, for
+        signals of any length.
+
     level : int, default=None
         The number of levels. By default PyWavelets' maximum for the shortest axis, and at
         least 1. A deeper one warns, as in PyWavelets.
 
-    mode : {"symmetric", "zero", "constant", "periodic", "smooth", "periodization", \
-            "reflect", "antisymmetric", "antireflect"}, default="symmetric"
+    mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
+            "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
         How signals are continued beyond their ends. "periodization" makes as many
         coefficients as there are samples (where lengths stay even), others a few more.
+        "auto" is "symmetric", or "periodization" for the stationary transform, which has
+        no other.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
@@ -264,14 +283,16 @@ class WaveletTransformer(_BaseWaveletTransformer):
         self,
         wavelet="db5",
         *,
+        decomposition="dwt",
         level=None,
-        mode="symmetric",
+        mode="auto",
         ndim=1,
         signal_shape=None,
         batch_size=None,
         device="auto",
     ):
         self.wavelet = wavelet
+        self.decomposition = decomposition
         self.level = level
         self.mode = mode
         self.ndim = ndim
@@ -303,4 +324,5 @@ class WaveletTransformer(_BaseWaveletTransformer):
         self.level_ = self.layout_.level
         self.filter_bank_ = bank().detach().numpy()
         self.wavelet_ = wavelet
+        self._maps = {}
         return self

@@ -43,6 +43,11 @@ def coeff_length(length: int, filter_length: int, mode: str) -> int:
     return (length + filter_length - 1) // 2
 
 
+def full_length(n_coeffs: int, filter_length: int, mode: str) -> int:
+    """Return how many samples one level of synthesis makes of `n_coeffs` coefficients."""
+    return 2 * n_coeffs - (0 if is_periodized(mode) else filter_length - 2)
+
+
 def max_level(length: int, filter_length: int) -> int:
     """Return PyWavelets' ``dwt_max_level``: the deepest useful level."""
     level = 0

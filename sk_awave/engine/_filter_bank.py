@@ -1,14 +1,15 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
+import copy
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pywt
 import torch
 from torch import Tensor, nn
 
-from sk_awave.engine._lattice import Orthogonal, linearize_completion, orthogonal_filters
+from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
 
 #: What each parametrization needs besides, to say in its error.
 _LIMITS = {
@@ -25,15 +26,11 @@ class Free(nn.Module):
     """The low-pass filter itself is the parameter, as in Ha et al. (2021)."""
 
     #: Nothing but the penalties of the objective keeps it a wavelet.
-    is_exact = False
+    tags: frozenset[str] = frozenset()
 
     def forward(self, original: Tensor) -> Tensor:
         """Map low-pass filters of shape (..., K) to filters of shape (..., 4, K)."""
         return orthogonal_filters(original)
-
-    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
-        """Return the filters, and what takes gradients from them to ``rec_lo``."""
-        return linearize_completion(original)
 
     def right_inverse(self, filters: Tensor) -> Tensor:
         """Map filters of shape (..., 4, K) to low-pass filters of shape (..., K)."""
@@ -43,11 +40,7 @@ class Free(nn.Module):
 class Fixed(nn.Identity):
     """The four filters themselves, which nothing learns."""
 
-    is_exact = False
-
-    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
-        """Return the filters, and the identity."""
-        return original, lambda d_filters: d_filters
+    tags: frozenset[str] = frozenset()
 
 
 PARAMETRIZATIONS = {"orthogonal": Orthogonal, "free": Free, "fixed": Fixed}
@@ -64,12 +57,15 @@ class FilterBank(nn.Module):
     filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
         ``dec_lo, dec_hi, rec_lo, rec_hi`` in PyWavelets' order and time direction, for
         each level (the finest first) and axis or shared by them. `K` is even.
-    parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
+    parametrization : {"orthogonal", "free", "fixed"} or Module, default="orthogonal"
         - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
           an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
         - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
           A wavelet only as far as penalties make it one (Ha et al. 2021).
-        - "fixed": nothing is learned; any bank, such as a biorthogonal one.
+        - "fixed": nothing is learned; any bank, such as a biorthogonal one;
+        - a module of your own, whose ``forward`` maps parameters to filters and whose
+          ``right_inverse`` maps them back, with ``tags`` that say what always holds; see
+          the page on extending.
 
     Attributes
     ----------
@@ -91,12 +87,13 @@ class FilterBank(nn.Module):
     0.4829629131445...
     """
 
-    def __init__(self, filters, parametrization: str = "orthogonal"):
+    def __init__(self, filters, parametrization: str | nn.Module = "orthogonal"):
         super().__init__()
-        if parametrization not in PARAMETRIZATIONS:
+        is_own = isinstance(parametrization, nn.Module)
+        if not is_own and parametrization not in PARAMETRIZATIONS:
             raise ValueError(
-                f"parametrization must be one of {sorted(PARAMETRIZATIONS)}. Got "
-                f"{parametrization!r} instead."
+                f"parametrization must be one of {sorted(PARAMETRIZATIONS)}, or a "
+                f"module. Got {parametrization!r} instead."
             )
         if isinstance(filters, str | pywt.Wavelet):
             raise TypeError(
@@ -110,7 +107,11 @@ class FilterBank(nn.Module):
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
         # Held, not registered with torch's parametrize, which would forbid pickling.
-        self.parametrization = PARAMETRIZATIONS[parametrization]()
+        self.parametrization = (
+            copy.deepcopy(parametrization)
+            if is_own
+            else PARAMETRIZATIONS[parametrization]()
+        )
         learned = parametrization != "fixed"
         if not filters.isfinite().all():
             raise ValueError(
@@ -130,7 +131,7 @@ class FilterBank(nn.Module):
     def from_wavelet(
         cls,
         wavelet,
-        parametrization: str = "orthogonal",
+        parametrization: str | nn.Module = "orthogonal",
         *,
         n_levels: int = 1,
         n_axes: int = 1,
@@ -177,7 +178,8 @@ class FilterBank(nn.Module):
         try:
             return cls(np.tile(filters, (n_levels, n_axes, 1, 1)), parametrization)
         except ValueError as error:
-            if parametrization not in PARAMETRIZATIONS:
+            is_own = isinstance(parametrization, nn.Module)
+            if is_own or parametrization not in PARAMETRIZATIONS:
                 raise
             raise ValueError(
                 f"The wavelet {wavelet.name!r} cannot be represented by "
@@ -191,17 +193,25 @@ class FilterBank(nn.Module):
         """The number of taps of each filter."""
         return self().shape[-1]
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """What holds whatever the parameters: "reconstructs", "orthonormal"."""
+        return self.parametrization.tags
+
     def forward(self) -> Tensor:
         """Return the filters, of shape (n_levels or 1, n_axes or 1, 4, K)."""
-        return self.parametrization(self.original)
+        return self.filters(self.original)
 
-    def linearize(self) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Return the filters, and what takes gradients from them to `original`.
+    def filters(self, original: Tensor) -> Tensor:
+        """Return the filters at other parameters, of the shape of `original`."""
+        return self.parametrization(original)
 
-        It is what automatic differentiation of `forward` does, in NumPy, whose calls are
-        several times faster than those of torch for arrays as small as these.
-        """
-        return self.parametrization.linearize(self.original.detach().cpu().numpy())
+    def at(self, theta: np.ndarray) -> "FilterBank":
+        """Return a bank of the same kind with other parameters, given flat."""
+        other = copy.deepcopy(self)
+        flat = torch.as_tensor(theta, dtype=torch.float64)
+        other.original.data.copy_(flat.reshape(other.original.shape))
+        return other
 
     def to_wavelet(self, level: int = 0, axis: int = 0, name: str = "learned"):
         """Return the bank of a level (0 is the finest) and axis as a `pywt.Wavelet`."""

@@ -1,11 +1,11 @@
 """The paraunitary lattice: rotation angles <-> orthonormal low-pass filter."""
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import least_squares
 from torch import Tensor, nn
 
@@ -37,45 +37,25 @@ def angles_to_lowpass(angles: Tensor) -> Tensor:
     """
     last = math.pi / 4 - angles.sum(-1, keepdim=True)
     angles = torch.cat([angles, last], -1)
-    cos, sin = angles.cos().unsqueeze(-1), angles.sin().unsqueeze(-1)
-    h = torch.cat([cos[..., 0, :], sin[..., 0, :]], -1)
-    g = torch.cat([-sin[..., 0, :], cos[..., 0, :]], -1)
-    for i in range(1, angles.shape[-1]):
-        gap = torch.zeros_like(h[..., :2])
-        h, g = torch.cat([h, gap], -1), torch.cat([gap, g], -1)
-        c, s = cos[..., i, :], sin[..., i, :]
-        h, g = c * h + s * g, c * g - s * h
-    return h
+    n_rotations, batch_shape = angles.shape[-1], angles.shape[:-1]
+    angles = angles.reshape(-1, n_rotations)
+    cos, sin = angles.cos(), angles.sin()
+    rotations = torch.stack([cos, sin, -sin, cos], -1)
+    first, *others = rotations.unflatten(-1, (2, 2)).unbind(1)
+    # h and g side by side in one vector, in which a constant matrix delays g.
+    delay = _delay(n_rotations).to(angles)
+    both = F.pad(first, (0, 2 * n_rotations - 2))
+    for rotation in others:
+        both = rotation.bmm((both.flatten(1) @ delay).view(both.shape))
+    return both[:, 0].reshape(*batch_shape, -1)
 
 
-def lowpass_and_jacobian(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Map M - 1 free angles to the filter and its derivatives, in NumPy.
-
-    The derivative of a rotation is the rotation by a right angle more, and the last angle
-    falls as any other rises.
-
-    Parameters
-    ----------
-    angles : ndarray of shape (..., M - 1)
-
-    Returns
-    -------
-    lowpass : ndarray of shape (..., 2 M)
-    jacobian : ndarray of shape (..., M - 1, 2 M)
-    """
-    angles = np.concatenate([angles, np.pi / 4 - angles.sum(-1, keepdims=True)], -1)
-    n = angles.shape[-1]
-    turned = angles[..., None, :] + np.eye(n + 1, n, -1) * (np.pi / 2)
-    cos, sin = np.cos(turned), np.sin(turned)
-    rotations = np.stack([cos, sin, -sin, cos], -1).reshape(*turned.shape, 2, 2)
-    both = np.zeros((*turned.shape[:-1], 2, 2 * n))  # h and g, with room to grow
-    both[..., :2] = rotations[..., 0, :, :]
-    for i in range(1, n):
-        both[..., 1, 2:] = both[..., 1, :-2]
-        both[..., 1, :2] = 0
-        both = rotations[..., i, :, :] @ both
-    lowpass = both[..., 0, :]
-    return lowpass[..., 0, :], lowpass[..., 1:-1, :] - lowpass[..., -1:, :]
+@lru_cache(maxsize=64)
+def _delay(n_rotations: int) -> Tensor:
+    """Return the matrix that takes (h, g) to h and g two taps later, (4 M, 4 M)."""
+    n_taps = 2 * n_rotations
+    identity = torch.eye(n_taps, dtype=torch.float64)
+    return torch.block_diag(identity, identity.roll(2, 1))
 
 
 def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
@@ -114,7 +94,9 @@ def _polish(angles: np.ndarray, lowpass: np.ndarray) -> np.ndarray:
         return angles_to_lowpass(torch.from_numpy(angles)).numpy() - lowpass
 
     def jacobian(angles):
-        return lowpass_and_jacobian(angles)[1].T
+        return torch.autograd.functional.jacobian(
+            angles_to_lowpass, torch.from_numpy(angles)
+        ).numpy()
 
     if len(angles) == 0 or np.abs(residual(angles)).max() < 1e-12:
         return angles
@@ -130,20 +112,12 @@ class Orthogonal(nn.Module):
     as it changes the shape).
     """
 
-    #: Reconstruction and every filter condition hold whatever the parameters.
-    is_exact = True
+    #: Every choice of angles reconstructs, and satisfies all filter conditions.
+    tags = frozenset({"reconstructs", "orthonormal"})
 
     def forward(self, original: Tensor) -> Tensor:
         """Map angles of shape (..., M - 1) to filters of shape (..., 4, 2 M)."""
         return orthogonal_filters(angles_to_lowpass(original))
-
-    def linearize(self, original: np.ndarray) -> tuple[np.ndarray, Callable]:
-        """Return the filters, and what takes gradients from them to the angles."""
-        lowpass, jacobian = lowpass_and_jacobian(original)
-        filters, to_lowpass = linearize_completion(lowpass)
-        return filters, lambda d_filters: np.einsum(
-            "...ik,...k->...i", jacobian, to_lowpass(d_filters)
-        )
 
     def right_inverse(self, filters: Tensor) -> Tensor:
         """Map filters of shape (..., 4, 2 M) to angles of shape (..., M - 1)."""
@@ -168,23 +142,16 @@ def orthogonal_filters(lowpass: Tensor) -> Tensor:
     tensor of shape (..., 4, K)
         ``dec_lo, dec_hi, rec_lo, rec_hi``, in PyWavelets' order and time direction.
     """
-    sign = torch.ones_like(lowpass)
-    sign[..., 1::2] = -1
-    highpass = lowpass.flip(-1) * sign
-    return torch.stack([lowpass.flip(-1), highpass.flip(-1), lowpass, highpass], dim=-2)
+    filters = lowpass @ _completion(lowpass.shape[-1]).to(lowpass)
+    return filters.unflatten(-1, (4, -1))
 
 
 @lru_cache(maxsize=64)
-def _completion(filter_length: int) -> np.ndarray:
-    """Return `orthogonal_filters` as a matrix of shape (K, 4 K)."""
-    eye = torch.eye(filter_length, dtype=torch.float64)
-    return orthogonal_filters(eye).flatten(1).numpy()
-
-
-def linearize_completion(lowpass: np.ndarray) -> tuple[np.ndarray, Callable]:
-    """Return `orthogonal_filters`, and what takes gradients back to ``rec_lo``."""
-    completion = _completion(lowpass.shape[-1])
-    shape = (*lowpass.shape[:-1], 4, lowpass.shape[-1])
-    filters = (lowpass @ completion).reshape(shape)
-    flat = (*lowpass.shape[:-1], -1)
-    return filters, lambda d_filters: d_filters.reshape(flat) @ completion.T
+def _completion(n_taps: int) -> Tensor:
+    """Return the matrix that takes ``rec_lo`` to all four filters, (K, 4 K)."""
+    same = torch.eye(n_taps, dtype=torch.float64)
+    flipped = same.flip(1)
+    sign = torch.ones(n_taps, dtype=torch.float64)
+    sign[1::2] = -1
+    highpass = flipped * sign
+    return torch.cat([flipped, highpass.flip(1), same, highpass], 1)

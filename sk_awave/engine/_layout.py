@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sk_awave.engine._boundary import coeff_length, max_level, min_length
+from sk_awave.engine._tree import Path, Tree
 
 #: No signal is so long that it has more levels.
 MAX_LEVEL = 62
@@ -90,27 +91,39 @@ class Band:
 
     Attributes
     ----------
+    path : tuple of int
+        The branches from the signal to it; see `Tree`.
     name : str
         'cA3', 'cD1' in 1-D; 'cA3', 'cH1', 'cV1', 'cD1' in 2-D; 'aaa3', 'add1' in 3-D.
+        Where details are split, too, PyWavelets' paths: 'aad', 'ahd'.
+    kind : {"approximation", "detail"}
+        Whether every branch is low-pass along all axes.
     level : int
         1 is the finest.
     start, stop : int
         Its place in the flat coefficients of the channel.
     shape : tuple of int
+    weight : float
+        What the absolute values of its coefficients are multiplied with in L1 norms: 1,
+        or in a stationary transform ``2^(-level / 2)`` for each axis, which makes their
+        norm the mean over all shifts of the norm of the decimated transform.
 
     Examples
     --------
-    >>> from sk_awave.engine import CoeffLayout
-    >>> layout = CoeffLayout((8, 8), None, filter_length=2, level=1, mode="symmetric")
-    >>> layout.bands[1]
-    Band(name='cV1', level=1, start=16, stop=32, shape=(4, 4))
+    >>> from sk_awave.engine import CoeffLayout, Tree
+    >>> layout = CoeffLayout((8, 8), None, 2, Tree.dwt(1), "symmetric")
+    >>> layout.bands[1].name, layout.bands[1].kind, layout.bands[1].shape
+    ('cV1', 'detail', (4, 4))
     """
 
+    path: Path
     name: str
+    kind: str
     level: int
     start: int
     stop: int
     shape: tuple[int, ...]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,13 +136,17 @@ class CoeffLayout:
         The transformed axes of a sample.
     n_channels : int or None
         The length of the channel axis; None where samples have none.
-    filter_length, level, mode
-        What the transform is.
+    filter_length : int
+        The number of taps.
+    tree : Tree
+        What is split, and what a level is.
+    mode : str
+        How signals are extended.
 
     Examples
     --------
-    >>> from sk_awave.engine import CoeffLayout
-    >>> layout = CoeffLayout((8,), None, filter_length=2, level=2, mode="symmetric")
+    >>> from sk_awave.engine import CoeffLayout, Tree
+    >>> layout = CoeffLayout((8,), None, 2, Tree.dwt(2), "symmetric")
     >>> [(band.name, band.start, band.stop) for band in layout.bands]
     [('cA2', 0, 2), ('cD2', 2, 4), ('cD1', 4, 8)]
     >>> layout.names()[:3]
@@ -139,20 +156,24 @@ class CoeffLayout:
     signal_shape: tuple[int, ...]
     n_channels: int | None
     filter_length: int
-    level: int
+    tree: Tree
     mode: str
 
-    def __post_init__(self):
-        check_level(self.level)  # True equals 1, and would be found in caches for it
+    @property
+    def level(self) -> int:
+        """The number of levels."""
+        return self.tree.level
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the bands of each level, from the signal to the coarsest."""
         shapes = [self.signal_shape]
         for _ in range(self.level):
-            shapes.append(
-                tuple(coeff_length(n, self.filter_length, self.mode) for n in shapes[-1])
-            )
+            coarser = shapes[-1]
+            if self.tree.is_decimated:
+                taps, mode = self.filter_length, self.mode
+                coarser = tuple(coeff_length(n, taps, mode) for n in coarser)
+            shapes.append(coarser)
         return tuple(shapes)
 
     @cached_property
@@ -162,21 +183,33 @@ class CoeffLayout:
 
     def _iter_bands(self) -> Iterator[Band]:
         ndim = len(self.signal_shape)
+        keys = ["".join(key) for key in itertools.product("ad", repeat=ndim)]
         vocabulary = {
             1: {"a": "cA", "d": "cD"},
             2: {"aa": "cA", "da": "cH", "ad": "cV", "dd": "cD"},
         }.get(ndim, {})
-        details = [
-            (key, level)
-            for level in range(self.level, 0, -1)
-            for key in detail_keys(ndim)
-        ]
+        letters = {1: "ad", 2: "avhd"}.get(ndim, keys)
         start = 0
-        for key, level in [("a" * ndim, self.level), *details]:
+        for path in self.tree.leaves(2**ndim):
+            level = len(path)
             shape = self.shapes[level]
             stop = start + math.prod(shape)
-            yield Band(f"{vocabulary.get(key, key)}{level}", level, start, stop, shape)
+            key = keys[path[-1] if path else 0]
+            kind = "detail" if any(path) else "approximation"
+            weight = 1.0 if self.tree.is_decimated else 2 ** (-level * ndim / 2)
+            name = f"{vocabulary.get(key, key)}{level}"
+            if self.tree.splits_details:  # PyWavelets' names of packets
+                name = "".join(letters[branch] for branch in path)
+            yield Band(path, name, kind, level, start, stop, shape, weight)
             start = stop
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """The weight of each coefficient of a channel; None where all are 1."""
+        if all(band.weight == 1 for band in self.bands):
+            return None
+        sizes = [band.stop - band.start for band in self.bands]
+        return np.repeat([band.weight for band in self.bands], sizes)
 
     @property
     def n_coeffs_per_channel(self) -> int:
@@ -226,7 +259,7 @@ class CoeffLayout:
             flat[..., band.start : band.stop].reshape(*batch_shape, *band.shape)
             for band in self.bands
         ]
-        return _to_pywt(arrays, len(self.signal_shape))
+        return to_pywt(arrays, len(self.signal_shape))
 
     def flatten(self, coeffs):
         """Flatten PyWavelets' structure: the inverse of `unflatten`.
@@ -244,48 +277,16 @@ class CoeffLayout:
         ndim = len(self.signal_shape)
         n_batch = coeffs[0].ndim - ndim
         batch_shape = tuple(coeffs[0].shape[:n_batch])
-        arrays = [a.reshape(*batch_shape, -1) for a in _from_pywt(coeffs, ndim)]
+        arrays = [
+            a.reshape(*batch_shape, math.prod(a.shape[n_batch:]))
+            for a in list_bands(coeffs, ndim)
+        ]
         is_tensor = isinstance(arrays[0], Tensor)
         flat = torch.cat(arrays, -1) if is_tensor else np.concatenate(arrays, -1)
         return flat if self.n_channels is None else flat.reshape(*batch_shape[:-1], -1)
 
-    def pack(self, bands: list[Tensor]) -> Tensor:
-        """Flatten what ``wavedec`` returns to a tensor of shape (n, n_coeffs)."""
-        return torch.cat([band.flatten(1) for band in bands], 1)
 
-    def unpack(self, flat: Tensor) -> list[Tensor]:
-        """Rebuild what ``waverec`` takes from a tensor of shape (n, n_coeffs)."""
-        n_details = 2 ** len(self.signal_shape) - 1
-        shapes = [(n_details, *shape) for shape in reversed(self.shapes[1:])]
-        shapes = [self.shapes[-1], *shapes]
-        parts = flat.split([math.prod(shape) for shape in shapes], dim=1)
-        return [p.reshape(-1, *s) for p, s in zip(parts, shapes, strict=True)]
-
-
-def bands_to_pywt(bands: list[Tensor], batch_shape: Sequence[int]) -> list:
-    """Turn the output of ``wavedec`` to PyWavelets' structure."""
-    approximation, *details = bands
-    ndim = approximation.ndim - 1
-    arrays = [approximation, *(d for level in details for d in level.unbind(1))]
-    return _to_pywt([a.reshape(*batch_shape, *a.shape[1:]) for a in arrays], ndim)
-
-
-def bands_from_pywt(coeffs: list, ndim: int) -> tuple[list[Tensor], tuple[int, ...]]:
-    """Turn PyWavelets' structure to the input of ``waverec``, and the batch shape."""
-    approximation, *details = _from_pywt(coeffs, ndim)
-    batch_shape = tuple(approximation.shape[: approximation.ndim - ndim])
-    approximation, *details = (
-        a.reshape(-1, *a.shape[a.ndim - ndim :]) for a in (approximation, *details)
-    )
-    n_details = 2**ndim - 1
-    levels = [
-        torch.stack(details[i : i + n_details], 1)
-        for i in range(0, len(details), n_details)
-    ]
-    return [approximation, *levels], batch_shape
-
-
-def _to_pywt(arrays: list, ndim: int) -> list:
+def to_pywt(arrays: list, ndim: int) -> list:
     """Group the details of each level, given in the order of `detail_keys`."""
     approximation, *details = arrays
     if ndim == 1:
@@ -300,8 +301,8 @@ def _to_pywt(arrays: list, ndim: int) -> list:
     return [approximation, *levels]
 
 
-def _from_pywt(coeffs: list, ndim: int) -> list:
-    """List approximation and details in the order of `detail_keys`."""
+def list_bands(coeffs: list, ndim: int) -> list:
+    """List approximation and details in flat order."""
     approximation, *levels = coeffs
     if ndim == 1:
         return list(coeffs)

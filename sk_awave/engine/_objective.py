@@ -1,390 +1,219 @@
-"""The objective of adaptive wavelets: value, gradient, and every term by name.
+"""The objective of adaptive wavelets: a function of parameters, with its gradient.
 
 Note [gradient in closed form]
-    Every term of the data is a sum over samples of a simple function of coefficients
-    ``X W``, of scores ``G V`` (with ``V`` the adjoint of synthesis) or of both, with
-    matrices ``W`` and ``V`` that depend on the filters alone. So the gradient of the L1
-    norm with respect to ``W`` is ``X^T sign(X W)``, a second product of the same cost; it
-    is summed over chunks of samples, and goes from the small matrices to the filters
-    once. Where ``W`` is a single matrix, the reconstruction error is ``tr(E^T M E)``,
-    with ``E = W V^T - I`` and the second moments ``M = X^T X / n``, computed once for all
-    filters. No convolution is differentiated, and no step of learning evaluates a
-    teacher. `Objective.loss` is the same by automatic differentiation of the reference
-    transform.
+    Every term of the signals is a sum over them of a simple function of coefficients
+    ``X W``, of scores ``G V^T`` (with synthesis ``V``) or of both, with matrices ``W``
+    and ``V`` that depend on the filters alone. So the gradient of the L1 norm with
+    respect to ``W`` is ``X^T sign(X W)``, a second product of the same cost; it is summed
+    over batches of signals, and goes from the small matrices to the parameters once. No
+    convolution is differentiated, and no step of learning evaluates a teacher.
 """
 
+import math
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sk_awave.engine._conditions import (
-    FILTER_TERMS,
-    filter_terms,
-    weighted_filter_terms,
-)
 from sk_awave.engine._filter_bank import FilterBank
-from sk_awave.engine._multilevel import wavedec, waverec, waverec_adjoint
-from sk_awave.engine._plan import TransformPlan
-from sk_awave.engine._routes import LinearMap
+from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._linear_map import is_whole
+from sk_awave.engine._terms import Batch, FilterTerm, Maps, SignalTerm, Term
 
-#: Every term, in the order of reports.
-TERMS = ("reconstruction", "sparsity", "attribution", *FILTER_TERMS)
+#: Values of a batch of signals: enough for the calls of torch not to count, few enough to
+#: stay in a cache and for memory not to grow with the number of signals.
+BATCH_SIZE = 2**18
 
 
 class Objective:
-    r"""Weighted sum of the terms of Ha et al. (NeurIPS 2021), on the published scale.
+    """Weighted sum of terms, a function of the parameters of a filter bank.
 
-    For signals ``x_i``, analysis `A`, synthesis `S`, and input gradients ``g_i``:
-
-    - reconstruction: ``(1/n) sum_i ||S A x_i - x_i||_2^2``;
-    - sparsity: ``(1/n) sum_i ||A x_i||_1 / B``, over the ``B = level + 1`` tensors that
-      the published transform returns;
-    - attribution: ``(1/n) sum_i ||S^T g_i||_1 / B``, the saliency of a teacher with
-      respect to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or
-      ``||A x_i * S^T g_i||_1`` for methods that multiply by the input; summed over the
-      outputs of the teacher that are attributed;
-    - the filter penalties of :mod:`sk_awave.engine._conditions`, summed over banks.
+    It has no state that an evaluation changes.
 
     Parameters
     ----------
     bank : FilterBank
-        Its parameters are what the objective is a function of.
-    plan : TransformPlan
-        The transform.
+        How parameters make filters, and where they start.
+    layout : CoeffLayout
+        The transform; its channels are rows here.
+    terms : mapping of Term to float
+        The strength of each term, in the order of reports.
     x : tensor of shape (n, n_channels, *signal_shape)
         The signals.
-    weights : mapping of str to float
-        The weight of each of `TERMS`; missing ones are zero.
     input_gradients : tensor of shape (n, n_targets * n_channels, *signal_shape), \
             default=None
-        The teacher's gradients with respect to its input, for each target.
-    multiply : bool, default=False
-        Whether attributions are multiplied by the coefficients.
+        The teacher's gradients with respect to its input, for each target. Without them
+        terms that need them are zero.
+    y : tensor of shape (n, ...), default=None
+        What is known of each signal, for terms that ask for it.
     """
 
     def __init__(
         self,
         bank: FilterBank,
-        plan: TransformPlan,
+        layout: CoeffLayout,
+        terms: Mapping[Term, float],
         x: Tensor,
-        weights: Mapping[str, float],
         input_gradients: Tensor | None = None,
-        multiply: bool = False,
+        y: Tensor | None = None,
     ):
-        self.multiply = multiply
-        self.bank = bank
-        self.plan = plan
-        self.x = x
-        self.input_gradients = input_gradients
-        #: With a smoothing s, ``|c|`` is replaced by ``sqrt(c^2 + e^2) - e``, where e is
-        #: s times the mean absolute value of the data that c is a coefficient of.
-        self.smoothing = 0.0
-        scale = _mean_abs(x)
-        self._scales = {"sparsity": scale, "attribution": scale if multiply else 1.0}
-        if input_gradients is not None:
-            self._scales["attribution"] *= _mean_abs(input_gradients)
-        self.weights = {term: weights.get(term, 0.0) for term in TERMS}
+        self.bank, self.layout, self.terms = bank, layout, dict(terms)
+        self.x, self.input_gradients, self.y = x, input_gradients, y
+        self._scales = (
+            _mean_abs(x),
+            1.0 if input_gradients is None else _mean_abs(input_gradients),
+        )
+
+    def at(self, **strengths: float) -> "Objective":
+        """Return the same objective with other strengths of the terms of these names."""
+        other = copy(self)
+        other.terms = {
+            term: strengths.get(term.name, strength)
+            for term, strength in self.terms.items()
+        }
+        return other
 
     @property
-    def n_parameters(self) -> int:
-        """The number of learned parameters."""
-        return self.bank.original.numel()
-
-    def get_parameters(self) -> np.ndarray:
-        """Return the parameters as a flat float64 array."""
+    def start(self) -> np.ndarray:
+        """The parameters of the bank, flat and in float64."""
         return self.bank.original.detach().cpu().numpy().ravel().copy()
 
-    def set_parameters(self, theta: np.ndarray) -> None:
-        """Set the parameters from a flat array."""
-        flat = torch.as_tensor(theta, dtype=torch.float64)
-        self.bank.original.data.copy_(flat.reshape(self.bank.original.shape))
-
-    def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Evaluate the weighted sum and its gradient; see Note [gradient in closed form].
-
-        Rows are taken in chunks, so that memory does not grow with their number.
+    def __call__(
+        self, theta: np.ndarray, *, smoothing: float = 0.0, rows: Tensor | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Evaluate the objective and its gradient; see Note [gradient in closed form].
 
         Parameters
         ----------
         theta : ndarray of shape (n_parameters,)
+        smoothing : float, default=0
+            How much the kinks of absolute values are smoothed; see `Batch`.
+        rows : tensor of int, default=None
+            The signals of a mini-batch, over which terms are means; all by default.
 
         Returns
         -------
         value : float
         gradient : ndarray of shape (n_parameters,)
         """
-        self.set_parameters(theta)
-        value, gradient = self._value_and_gradient(self.x, self.input_gradients)
-        return value, gradient.ravel()
+        leaf = self._as_original(theta).requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            filters = self.bank.filters(leaf)
+            value, outputs, slopes = self._evaluate(filters, smoothing, rows)
+            (gradient,) = torch.autograd.grad(
+                outputs, leaf, slopes, allow_unused=True, materialize_grads=True
+            )
+        return float(value), gradient.numpy().ravel()
 
-    def value(self) -> float:
-        """Evaluate the weighted sum at the parameters as they are."""
-        return self.total(self._terms(training=True))
-
-    def terms(self) -> dict[str, float]:
-        """Evaluate every term, unweighted."""
-        terms = dict.fromkeys(TERMS, 0.0) | self._terms(training=False)
-        return {name: float(term) for name, term in terms.items()}
-
-    def total(self, terms: Mapping[str, float]) -> float:
-        """Return the weighted sum of `terms`."""
-        return float(self._weighted_sum(terms))
-
-    def batch_loss(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
-        """Return the weighted sum over a batch of signals, to call ``backward`` of."""
-        value, gradient = self._value_and_gradient(x, input_gradients)
-        original = self.bank.original
-        slope = torch.as_tensor(gradient, device=original.device)
-        return value + ((original - original.detach()) * slope).sum()
-
-    def loss(self, filters: Tensor) -> Tensor:
-        """Return the weighted sum at other filters, with its graph: the reference.
-
-        The definitions in the class, by convolutions, of all signals at once.
-        """
-        layout, n = self.plan.layout, len(self.x)
-        rows, typed = self.x.flatten(0, 1), filters.to(self.x.dtype)
-        bands = wavedec(rows, typed, layout.mode, layout.level)
-        scores = None
-        if self.input_gradients is not None:
-            fields = self.input_gradients.flatten(0, 1)
-            scores = waverec_adjoint(fields, typed, layout.mode, layout.level)
-            scores = layout.pack(scores)
-        needed = self._needed_data_terms(self.input_gradients, training=True)
-        terms = self._l1_terms(layout.pack(bands), scores, n, needed)
-        if "reconstruction" in needed:
-            again = waverec(bands, typed, layout.mode, layout.signal_shape)
-            terms["reconstruction"] = (again - rows).square().sum() / n
-        return self._weighted_sum(terms | self._filter_terms(filters, training=True))
-
-    def losses_and_gradients(self, filters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Evaluate the L1 terms at many orthonormal filters at once.
+    def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate the terms of signals at many banks at once, all signals together.
 
         Parameters
         ----------
-        filters : ndarray of shape (n_filters, 4, K)
-            Each is shared by levels and axes.
+        filters : tensor of shape (n_banks, level or 1, ndim or 1, 4, K)
 
         Returns
         -------
-        values : ndarray of shape (n_filters,)
-        gradients : ndarray of the shape of `filters`
+        values : tensor of shape (n_banks,)
+        gradients : tensor of the shape of `filters`
         """
-        shared = filters.reshape(-1, 1, 1, *filters.shape[-2:])
-        fields, n = self.input_gradients, len(self.x)
-        if not self.plan.is_dense:
-            leaf = torch.tensor(shared, device=self.x.device, requires_grad=True)
-            values = torch.vmap(self.loss)(leaf)
+        leaf = filters.detach().requires_grad_()
+        with torch.inference_mode(False), torch.enable_grad():
+            (batch,) = self._batches(Maps(self.layout, leaf, self.x), size=len(self.x))
+            terms = self._signal_terms()
+            values = sum(weight * term.value(batch) for term, weight in terms)
             (gradients,) = torch.autograd.grad(values.sum(), leaf)
-            return values.detach().cpu().numpy(), gradients.cpu().numpy()[:, 0, 0]
-        analysis, adjoint = self._maps(shared, self.x)
-        rows = self.x.flatten(0, 1).flatten(1)
-        coeffs, scores = rows @ analysis.matrix, None
-        if fields is not None:
-            fields = fields.flatten(0, 1).flatten(1)
-            scores = fields @ adjoint.matrix
-        needed = self._needed_data_terms(fields, training=True)
-        terms = self._l1_terms(coeffs, scores, n, needed)
-        d_coeffs, d_scores = self._l1_slopes(coeffs, scores, n, needed)
-        if d_coeffs is not None:
-            analysis.accumulate_matrix(rows.mT @ d_coeffs)
-        if d_scores is not None:
-            adjoint.accumulate_matrix(fields.mT @ d_scores)
-        gradients = analysis.filter_gradient() + adjoint.filter_gradient()
-        return self._weighted_sum(terms).cpu().numpy(), gradients[:, 0, 0]
+        return values.detach(), gradients
 
-    def _weighted_sum(self, terms: Mapping):
-        return sum(self.weights[name] * term for name, term in terms.items())
+    def report(self, theta: np.ndarray) -> dict[str, float]:
+        """Evaluate every term at parameters, unweighted, by its name."""
+        with torch.no_grad():
+            filters = self.bank.filters(self._as_original(theta))
+            totals = {term.name: 0.0 for term in self.terms}
+            for batch in self._batches(Maps(self.layout, filters, self.x)):
+                for term, _ in self._signal_terms(every=True):
+                    totals[term.name] += term.value(batch).double()
+            for term in self.terms:
+                if isinstance(term, FilterTerm):
+                    totals[term.name] = term.value(filters[..., 2, :].flatten(0, 1))
+        return {name: float(total) for name, total in totals.items()}
 
-    def _is_needed(self, term: str, training: bool) -> bool:
-        """Tell whether a term can differ from zero where it is to be minimised.
+    def total(self, report: Mapping[str, float]) -> float:
+        """Return the weighted sum of what `report` returns."""
+        return sum(weight * report[term.name] for term, weight in self.terms.items())
 
-        An exact parametrization keeps the reconstruction error and all penalties at zero,
-        so training leaves them out; reports do compute them.
-        """
-        if not training:
-            return True
-        exact = term in ("reconstruction", *FILTER_TERMS)
-        return self.weights[term] > 0 and not (
-            exact and self.bank.parametrization.is_exact
-        )
+    def _evaluate(self, filters, smoothing, rows):
+        """Return the value, and what its gradient is to be taken of, with slopes."""
+        value, outputs, slopes = torch.zeros((), dtype=torch.float64), [], []
+        terms = self._signal_terms()
+        if terms:
+            maps = Maps(self.layout, filters, self.x, collects=True)
+            for batch in self._batches(maps, smoothing, rows):
+                part = sum(weight * term.value(batch) for term, weight in terms)
+                part.backward()
+                value = value + part.detach().double().cpu()
+            outputs, slopes = maps.gradients()
+        for term, weight in self._counted(FilterTerm):
+            part = weight * term.value(filters[..., 2, :].flatten(0, 1))
+            value = value + part.detach()
+            outputs.append(part)
+            slopes.append(torch.ones_like(part))
+        return value, outputs, slopes
 
-    def _needed_data_terms(self, input_gradients, training: bool) -> set[str]:
-        """Return which averages over signals there are to evaluate."""
-        names = {"sparsity", "reconstruction"}
-        if input_gradients is not None:
-            names.add("attribution")
-        return {name for name in names if self._is_needed(name, training)}
-
-    def _terms(self, training: bool) -> dict[str, Tensor]:
-        """Evaluate the terms at the parameters as they are, without gradient."""
-        filters = self.bank().detach()
-        maps = self._maps(filters.cpu().numpy(), self.x)
-        terms = self._data_terms(*maps, self.x, self.input_gradients, training)
-        return terms | self._filter_terms(filters, training)
-
-    # A solver that sees infinity or NaN knows what to do; NumPy need not warn of it.
-    @np.errstate(over="ignore", invalid="ignore")
-    def _value_and_gradient(
-        self, x: Tensor, input_gradients: Tensor | None
-    ) -> tuple[float, np.ndarray]:
-        """Return the weighted sum over signals, and its gradient."""
-        filters, to_original = self.bank.linearize()
-        maps = self._maps(filters, x)
-        terms = self._data_terms(*maps, x, input_gradients, True, with_gradient=True)
-        value, d_filters = self.total(terms), np.zeros(filters.shape)
-        for linear_map in maps:
-            d_filters += linear_map.filter_gradient()
-        if not self.bank.parametrization.is_exact:
-            penalty, d_lowpass = weighted_filter_terms(filters[..., 2, :], self.weights)
-            value += penalty
-            d_filters[..., 2, :] += d_lowpass
-        return value, to_original(d_filters)
-
-    def _maps(self, filters: np.ndarray, x: Tensor) -> tuple[LinearMap, LinearMap]:
-        return self.plan.analysis(filters, x), self.plan.synthesis_adjoint(filters, x)
-
-    def _data_terms(
-        self,
-        analysis: LinearMap,
-        adjoint: LinearMap,
-        x: Tensor,
-        input_gradients: Tensor | None,
-        training: bool,
-        with_gradient: bool = False,
-    ) -> dict[str, Tensor]:
-        """Evaluate the averages over signals (n, n_channels, *signal_shape), in chunks.
-
-        With a gradient, that of their weighted sum is collected by the two maps.
-        """
-        needed = self._needed_data_terms(input_gradients, training)
-        totals = dict.fromkeys(needed, 0.0)
-        # The moments are those of all signals.
-        if "reconstruction" in needed and x is self.x and analysis.matrix is not None:
-            needed.discard("reconstruction")
-            totals["reconstruction"] = self._dense_reconstruction(
-                analysis, adjoint, with_gradient
-            )
-        if not needed:
-            return totals
-        size = max(1, self.plan.rows_per_chunk // x.shape[1])
-        for start in range(0, len(x), size):
-            rows = x[start : start + size].flatten(0, 1)
-            fields = None
-            if "attribution" in needed:
-                fields = input_gradients[start : start + size].flatten(0, 1)
-            terms = self._chunk_terms(
-                analysis, adjoint, rows, fields, needed, len(x), with_gradient
-            )
-            for name, term in terms.items():
-                totals[name] = totals[name] + term.double()
-        return totals
-
-    def _chunk_terms(self, analysis, adjoint, rows, fields, needed, n, with_gradient):
-        """Evaluate the terms of a chunk of the `n` signals."""
-        coeffs, scores = None, None
-        inputs: list[Tensor] = []
-        field_inputs: list[Tensor] = []
-        if self.multiply or needed != {"attribution"}:
-            coeffs = analysis.apply(rows, inputs=inputs)
-        if fields is not None:
-            scores = adjoint.apply(fields, inputs=field_inputs)
-        terms = self._l1_terms(coeffs, scores, n, needed)
-        if with_gradient:
-            d_coeffs, d_scores = self._l1_slopes(coeffs, scores, n, needed)
-            if d_scores is not None:
-                adjoint.accumulate(d_scores, field_inputs)
-        if "reconstruction" in needed:
-            error = adjoint.adjoint(coeffs) - rows
-            terms["reconstruction"] = error.square().sum() / n
-            if with_gradient:
-                error_inputs: list[Tensor] = []
-                error *= 2 * self.weights["reconstruction"] / n
-                d_error = adjoint.apply(error, inputs=error_inputs)
-                d_coeffs = d_error if d_coeffs is None else d_coeffs + d_error
-                adjoint.accumulate(coeffs, error_inputs)
-        if with_gradient and d_coeffs is not None:
-            analysis.accumulate(d_coeffs, inputs)
-        return terms
+    def _batches(self, maps, smoothing=0.0, rows=None, size=None):
+        """Yield the signals in batches of a size, or those of a mini-batch as one."""
+        size = size or max(1, rows_per_batch(self.layout) // self.x.shape[1])
+        parts = [slice(i, i + size) for i in range(0, len(self.x), size)]
+        parts = parts if rows is None else [rows]
+        moments = self._moments if rows is None else None
+        n = len(self.x) if rows is None else len(rows)
+        for part in parts:
+            data = [
+                None if a is None else a[part]
+                for a in (self.x, self.input_gradients, self.y)
+            ]
+            yield Batch(*data, n, maps, smoothing, self._scales, moments)
 
     @cached_property
-    def _moments(self) -> Tensor:
-        """The second moments of the samples, summed over channels and divided by n."""
+    def _moments(self) -> Tensor | None:
+        """The second moments of short signals, summed over channels, divided by n."""
+        if not is_whole(self.layout):
+            return None
         rows = self.x.flatten(0, 1).flatten(1)
         return rows.T @ rows / len(self.x)
 
-    def _dense_reconstruction(self, analysis, adjoint, with_gradient):
-        """Evaluate the error from the second moments; return its sum of squares."""
-        matrix, back = analysis.matrix, adjoint.matrix
-        error = matrix @ back.T
-        error.diagonal().sub_(1)
-        d_error = self._moments @ error
-        if with_gradient:
-            scaled = 2 * self.weights["reconstruction"] * d_error
-            analysis.accumulate_matrix(scaled @ back)
-            adjoint.accumulate_matrix(scaled.T @ matrix)
-        return (error * d_error).sum()
+    def _signal_terms(self, every: bool = False) -> list[tuple[SignalTerm, float]]:
+        """Return the terms of signals that count, or all that there is data for."""
+        terms = self.terms.items() if every else self._counted(SignalTerm)
+        without = self.input_gradients is None
+        return [
+            (term, weight)
+            for term, weight in terms
+            if isinstance(term, SignalTerm) and not (without and term.needs_gradients)
+        ]
 
-    def _l1_terms(self, coeffs, scores, n, needed):
-        """Return the terms of coefficients (..., rows, n_coeffs) and scores."""
-        terms = {}
-        if "sparsity" in needed:
-            terms["sparsity"] = self._l1_norm(coeffs, "sparsity", n)
-        if "attribution" in needed:
-            if self.multiply:
-                scores, factor = self._by_target(scores, coeffs)
-                scores = (scores * factor).flatten(-4, -2)
-            terms["attribution"] = self._l1_norm(scores, "attribution", n)
-        return terms
+    def _counted(self, kind: type) -> list[tuple[Term, float]]:
+        """Return the terms of a kind that can differ from zero where it is learned."""
+        tags = self.bank.tags
+        return [
+            (term, weight)
+            for term, weight in self.terms.items()
+            if isinstance(term, kind) and weight > 0 and not term.vanishes(tags)
+        ]
 
-    def _l1_slopes(self, coeffs, scores, n, needed):
-        """Return the gradients of the weighted terms, None for what they do not need."""
-        d_coeffs, d_scores = None, None
-        if "sparsity" in needed:
-            d_coeffs = self._l1_slope(coeffs, "sparsity", n)
-        if "attribution" in needed and not self.multiply:
-            d_scores = self._l1_slope(scores, "attribution", n)
-        elif "attribution" in needed:
-            by_target, factor = self._by_target(scores, coeffs)
-            slope = self._l1_slope(by_target * factor, "attribution", n)
-            d_scores = (slope * factor).flatten(-4, -2)
-            d_product = (slope * by_target).sum(-3).flatten(-3, -2)
-            d_coeffs = d_product if d_coeffs is None else d_coeffs + d_product
-        return d_coeffs, d_scores
+    def _as_original(self, theta: np.ndarray) -> Tensor:
+        """Return flat parameters in the shape that the bank has them in."""
+        flat = torch.tensor(theta, dtype=torch.float64)
+        return flat.reshape(self.bank.original.shape)
 
-    def _by_target(self, scores: Tensor, coeffs: Tensor) -> tuple[Tensor, Tensor]:
-        """View rows of both as (..., n, n_targets or 1, n_channels, n_coeffs)."""
-        n_channels = self.x.shape[1]
-        n_targets = self.input_gradients.shape[1] // n_channels
-        return (
-            scores.unflatten(-2, (-1, n_targets, n_channels)),
-            coeffs.unflatten(-2, (-1, 1, n_channels)),
-        )
 
-    def _l1_norm(self, values: Tensor, term: str, n: int) -> Tensor:
-        """Return the mean over `n` samples and bands of the (smoothed) L1 norm."""
-        eps = self.smoothing * self._scales[term]
-        values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
-        return values.sum((-2, -1)) / (n * (self.plan.layout.level + 1))
-
-    def _l1_slope(self, values: Tensor, term: str, n: int) -> Tensor:
-        """Return the derivative of the weighted `_l1_norm`."""
-        eps = self.smoothing * self._scales[term]
-        weight = self.weights[term] / (n * (self.plan.layout.level + 1))
-        if eps == 0:
-            return values.sign().mul_(weight)
-        return values / (values.square() + eps**2).sqrt() * weight
-
-    def _filter_terms(self, filters: Tensor, training: bool = False) -> dict[str, Tensor]:
-        """Evaluate the filter penalties, summed over levels and axes with filters."""
-        names = [name for name in FILTER_TERMS if self._is_needed(name, training)]
-        if not names:
-            return {}
-        banks = [filter_terms(bank[2]) for bank in filters.flatten(0, 1)]
-        return {name: sum(bank[name] for bank in banks) for name in names}
+def rows_per_batch(layout: CoeffLayout) -> int:
+    """Return how many rows make a batch of samples, or of coefficients."""
+    size = max(math.prod(layout.signal_shape), layout.n_coeffs_per_channel)
+    return max(1, BATCH_SIZE // size)
 
 
 def _mean_abs(x: Tensor) -> float:

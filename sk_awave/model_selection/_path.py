@@ -134,13 +134,14 @@ def learn_path(transformer, X, y, gradients, ratios):
     pool = _find_pool(transformer, objective, unit * ratios)
     fitted = []
     for ratio in ratios:
-        objective.weights["attribution"] = alpha = float(unit * ratio)
-        pool.sort(key=lambda known: objective.total(known[2]))
-        at_ratio = copy(transformer).set_params(alpha_attribution=alpha)
+        alpha = float(unit * ratio)
+        at_ratio = objective.at(attribution=alpha)
+        pool.sort(key=lambda known, at_ratio=at_ratio: at_ratio.total(known[2]))
+        learner = copy(transformer).set_params(alpha_attribution=alpha)
         starts = [known[:2] for known in pool[: transformer.n_init]]
-        at_ratio._learn(objective, starts, X, y)
-        fitted.append(at_ratio)
-        learned = (f"ratio {ratio:g}", at_ratio._parameters, at_ratio.objective_terms_)
+        learner._learn(at_ratio, starts, X, y)
+        fitted.append(learner)
+        learned = (f"ratio {ratio:g}", learner._parameters, learner.objective_terms_)
         pool.append(learned)
     return fitted
 
@@ -151,7 +152,7 @@ def _attribution_unit(transformer, objective):
         raise ValueError(
             "alpha_sparsity must be positive: ratios are relative to it. Got 0 instead."
         )
-    terms = objective.terms()
+    terms = objective.report(objective.start)
     if terms["attribution"] == 0:
         raise ValueError("The attributions are zero for every signal.")
     return transformer.alpha_sparsity * terms["sparsity"] / terms["attribution"]
@@ -162,13 +163,8 @@ def _find_pool(transformer, objective, alphas):
     starts = []
     ends = alphas[:1] if transformer.init == "wavelet" else np.unique(alphas[[0, -1]])
     for alpha in ends:
-        objective.weights["attribution"] = float(alpha)
-        found, completed = transformer._find_starts(objective)
+        found, completed = transformer._find_starts(objective.at(attribution=alpha))
         if not completed:
             raise KeyboardInterrupt
         starts += found
-    pool = []
-    for name, parameters in starts:
-        objective.set_parameters(parameters)
-        pool.append((name, parameters, objective.terms()))
-    return pool
+    return [(name, start, objective.report(start)) for name, start in starts]

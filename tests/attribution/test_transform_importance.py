@@ -36,7 +36,7 @@ from teachers import LENGTH, make_model, make_module, rows, smooth_function
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import METHODS, Teacher, TransformImportance, input_gradients
-from sk_awave.engine._multilevel import waverec
+from sk_awave.engine._reference import unpack, waverec
 
 EXACT = 1e-10  # float64 rounding; products with inverses found by differences
 
@@ -54,7 +54,7 @@ def wavelet_inverse(wavelet, n_samples):
     layout, filters = wavelet.layout_, torch.from_numpy(wavelet.filter_bank_)
 
     def inverse(C):
-        bands = layout.unpack(C.reshape(-1, layout.n_coeffs_per_channel))
+        bands = unpack(C.reshape(-1, layout.n_coeffs_per_channel), layout)
         x = waverec(bands, filters, layout.mode, layout.signal_shape)
         return x.reshape(n_samples, -1)
 

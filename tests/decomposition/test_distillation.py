@@ -12,10 +12,11 @@ from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import METHODS, Teacher
-from sk_awave.engine import CoeffLayout, FilterBank
-from sk_awave.engine._multilevel import wavedec, waverec
+from sk_awave.engine import CoeffLayout, FilterBank, Tree
+from sk_awave.engine._linear_map import analysis_map, synthesis_map
 from sk_awave.engine._objective import Objective
-from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._reference import wavedec, waverec
+from sk_awave.engine._terms import published_terms
 
 LENGTH, LEVEL = 24, 2
 RNG = np.random.default_rng(0)
@@ -75,8 +76,9 @@ def test_identity_equals_double_backward_on_the_lattice(mode, method):
     fitted = transformer(teacher=model, attribution=method, mode=mode, max_iter=0).fit(X)
     objective, bank = objective_of(fitted, "orthogonal", model)
     rng = np.random.default_rng(1)
-    theta = objective.get_parameters() + rng.normal(0, 0.3, objective.n_parameters)
-    value, gradient = objective.value_and_gradient(theta)
+    theta = objective.start + rng.normal(0, 0.3, objective.start.shape)
+    value, gradient = objective(theta)
+    bank = bank.at(theta)
     expected = double_backward(model, bank, mode, method, METHODS[method])
     (expected_gradient,) = torch.autograd.grad(expected, bank.original)
     assert value == pytest.approx(expected.item(), rel=1e-10)
@@ -92,13 +94,13 @@ def test_gradient_is_that_of_the_reported_loss(method, parametrization):
         teacher=mlp(3), attribution=method, target="all", max_iter=0, alpha_sparsity=0.7
     ).fit(X)
     objective, _ = objective_of(fitted, parametrization, None)
-    theta = objective.get_parameters()
+    theta = objective.start
     theta += np.random.default_rng(1).normal(0, 0.05, theta.shape)
-    _, gradient = objective.value_and_gradient(theta)
+    _, gradient = objective(theta)
     step = 1e-6
     for i, direction in enumerate(np.eye(len(theta))):
-        ahead, _ = objective.value_and_gradient(theta + step * direction)
-        behind, _ = objective.value_and_gradient(theta - step * direction)
+        ahead, _ = objective(theta + step * direction)
+        behind, _ = objective(theta - step * direction)
         # Central differences lose half the digits, and a kink may lie between.
         assert gradient[i] == pytest.approx((ahead - behind) / (2 * step), rel=1e-5)
 
@@ -231,21 +233,20 @@ def test_tensors_are_distilled_as_arrays_are():
 
 
 def test_multiplied_scores_by_hand():
-    layout = CoeffLayout((LENGTH,), None, 6, LEVEL, "symmetric")
+    layout = CoeffLayout((LENGTH,), None, 6, Tree.dwt(LEVEL), "symmetric")
     bank = FilterBank.from_wavelet("db3")
     G = np.random.default_rng(3).standard_normal((6, 2, LENGTH))
-    plan = TransformPlan(layout)
     objective = Objective(
         bank,
-        plan,
+        layout,
+        published_terms(attribution=1.0, multiply=True),
         torch.tensor(X).unsqueeze(1),
-        {"attribution": 1.0},
         torch.tensor(G),
-        multiply=True,
     )
-    filters = bank().detach().numpy()
-    coeffs = plan.analysis(filters, objective.x).apply(torch.tensor(X))
-    adjoint = plan.synthesis_adjoint(filters, objective.x)
+    filters = bank().detach()
+    coeffs = analysis_map(layout, filters).apply(torch.tensor(X))
+    adjoint = synthesis_map(layout, filters).T
     scores = [adjoint.apply(torch.tensor(G[:, t])) for t in (0, 1)]
     expected = sum((coeffs * s).abs().sum() for s in scores) / (6 * (LEVEL + 1))
-    assert objective.value() == pytest.approx(expected.item(), rel=1e-12)
+    value, _ = objective(objective.start)
+    assert value == pytest.approx(expected.item(), rel=1e-12)

@@ -33,7 +33,7 @@ def test_grid_search_over_wavelet_and_model(threes_and_eights):
             (
                 "wavelet",
                 AdaptiveWaveletTransformer(
-                    "db2", level=1, ndim=2, signal_shape=(8, 8), max_iter=5, tol=1e-3
+                    "db2", level=1, ndim=2, signal_shape=(8, 8), max_iter=20, tol=1e-2
                 ),
             ),
             ("scale", StandardScaler()),

@@ -126,7 +126,7 @@ def test_layout_gives_pywavelets_its_coefficients(cls, ndim):
     Xt = transformer.transform(X)
     coeffs = transformer.layout_.unflatten(Xt[1])
     waverec = {1: pywt.waverec, 2: pywt.waverec2, 3: pywt.waverecn}[ndim]
-    back = waverec(coeffs, transformer.wavelet_, transformer.mode)
+    back = waverec(coeffs, transformer.wavelet_, transformer.layout_.mode)
     crop = tuple(slice(n) for n in X.shape[1:])
     np.testing.assert_allclose(back[crop], X[1], atol=EXACT * 10)
     np.testing.assert_array_equal(transformer.layout_.flatten(coeffs), Xt[1])
@@ -276,9 +276,9 @@ def test_learning_shares_the_memory_of_a_read_only_file(tmp_path, monkeypatch):
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     places = []
 
-    def record(self, bank, plan, x, *args):
+    def record(self, bank, layout, terms, x, *args):
         places.append(x.data_ptr())
-        original(self, bank, plan, x, *args)
+        original(self, bank, layout, terms, x, *args)
 
     original = Objective.__init__
     monkeypatch.setattr(Objective, "__init__", record)

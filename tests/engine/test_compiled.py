@@ -7,21 +7,28 @@ import pytest
 import torch
 
 from sk_awave import WaveletTransformer
-from sk_awave.engine import CoeffLayout, FilterBank, _routes
+from sk_awave.engine import CoeffLayout, FilterBank, Tree, _linear_map
 from sk_awave.engine._boundary import MODES
-from sk_awave.engine._multilevel import wavedec, waverec, waverec_adjoint
-from sk_awave.engine._plan import TransformPlan
+from sk_awave.engine._linear_map import (
+    Cascade,
+    Loops,
+    Whole,
+    analysis_map,
+    synthesis_map,
+)
+from sk_awave.engine._reference import pack, unpack, wavedec, waverec, waverec_adjoint
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Use the loops for any number of samples; fail if products are used."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(_routes, "MIN_COMPILED_SIZE", 0)
-    monkeypatch.setattr(_routes, "DENSE_SIZE", 0)
-    monkeypatch.setattr(_routes, "MAX_COMPILED_THREADS", 10**6)
-    for name in ("apply", "adjoint"):
-        monkeypatch.setattr(_routes.Route, name, None)
+    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 0)
+    monkeypatch.setattr(_linear_map, "DENSE_SIZE", 0)
+    monkeypatch.setattr(_linear_map, "MAX_COMPILED_THREADS", 10**6)
+    for cls in (Cascade, Whole):
+        for name in ("apply", "apply_transpose"):
+            monkeypatch.setattr(cls, name, None)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -33,17 +40,16 @@ def test_loops_are_the_reference(always, name, shape, mode):
     filters = FilterBank.from_wavelet(name, "fixed")().detach()
     filters = torch.cat([filters, 1.1 * filters, 0.9 * filters])  # one for each level
     filters = torch.cat([filters, 1.2 * filters][: len(shape)], 1)  # and axis
-    layout = CoeffLayout(shape, None, filters.shape[-1], 3, mode)
+    layout = CoeffLayout(shape, None, filters.shape[-1], Tree.dwt(3), mode)
     generator = torch.Generator().manual_seed(0)
     kwargs = {"generator": generator, "dtype": torch.float64}
     x, flat = torch.randn(3, *shape, **kwargs), torch.randn(3, layout.n_coeffs, **kwargs)
-    plan = TransformPlan(layout)
-    analysis = plan.analysis(filters.numpy(), x)
-    adjoint = plan.synthesis_adjoint(filters.numpy(), x)
+    analysis = analysis_map(layout, filters, like=x)
+    synthesis = synthesis_map(layout, filters, like=x)
     for actual, expected in (
-        (analysis.apply(x), layout.pack(wavedec(x, filters, mode, 3))),
-        (adjoint.apply(x), layout.pack(waverec_adjoint(x, filters, mode, 3))),
-        (adjoint.adjoint(flat), waverec(layout.unpack(flat), filters, mode, shape)),
+        (analysis.apply(x), pack(wavedec(x, filters, mode, 3))),
+        (synthesis.T.apply(x), pack(waverec_adjoint(x, filters, mode, 3))),
+        (synthesis.apply(flat), waverec(unpack(flat, layout), filters, mode, shape)),
     ):
         # Extrapolating modes amplify, and rounding with it.
         scale = max(1.0, float(expected.abs().max()))
@@ -59,32 +65,43 @@ def test_loops_serve_the_transformer(always):
 
 
 @pytest.mark.parametrize(
-    "why", ["few samples", "many threads", "long filter", "no numba"]
+    "why", ["few samples", "many threads", "long filter", "no numba", "stationary"]
 )
 def test_products_serve_otherwise(monkeypatch, why):
-    monkeypatch.setattr(_routes, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
-    monkeypatch.setattr(_routes, "MAX_COMPILED_THREADS", 0 if why[0] == "m" else 10**6)
-    monkeypatch.setattr(_routes, "MAX_COMPILED_TAPS", 2 if why[0] == "l" else 128)
+    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
+    monkeypatch.setattr(
+        _linear_map, "MAX_COMPILED_THREADS", 0 if why[0] == "m" else 10**6
+    )
+    monkeypatch.setattr(_linear_map, "MAX_COMPILED_TAPS", 2 if why[0] == "l" else 128)
     if why == "no numba":
         monkeypatch.setitem(sys.modules, "numba", None)
         monkeypatch.delitem(sys.modules, "sk_awave.engine._compiled", raising=False)
-    _routes._import_loops.cache_clear()
+    _linear_map._import_loops.cache_clear()
     x = torch.randn(2, 300, dtype=torch.float64)
     filters = FilterBank.from_wavelet("db2")().detach()
-    layout = CoeffLayout((300,), None, 4, 2, "zero")
-    linear_map = TransformPlan(layout).analysis(filters.numpy(), x)
-    assert linear_map._loops(x, None) is None
-    expected = layout.pack(wavedec(x, filters, "zero", 2))
-    torch.testing.assert_close(linear_map.apply(x), expected)
-    _routes._import_loops.cache_clear()
+    tree = Tree.stationary(2) if why == "stationary" else Tree.dwt(2)
+    layout = CoeffLayout((300,), None, 4, tree, "periodization")
+    linear_map = analysis_map(layout, filters, like=x)
+    assert isinstance(linear_map, Loops) == (why == "few samples")
+    used = []
+    apply = Cascade.apply
+    monkeypatch.setattr(
+        Cascade, "apply", lambda self, *args: (used.append(1), apply(self, *args))[1]
+    )
+    torch.testing.assert_close(
+        linear_map.apply(x), analysis_map(layout, filters).apply(x)
+    )
+    assert len(used) == 2
+    _linear_map._import_loops.cache_clear()
 
 
 def test_products_serve_what_is_not_contiguous(monkeypatch):
-    monkeypatch.setattr(_routes, "MIN_COMPILED_SIZE", 0)
+    pytest.importorskip("numba")
+    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 0)
     x = torch.randn(300, 2, dtype=torch.float64).T
     filters = FilterBank.from_wavelet("db2")().detach()
-    layout = CoeffLayout((300,), None, 4, 2, "zero")
-    linear_map = TransformPlan(layout).analysis(filters.numpy(), x)
-    assert linear_map._loops(x, None) is None
-    expected = layout.pack(wavedec(x, filters, "zero", 2))
+    layout = CoeffLayout((300,), None, 4, Tree.dwt(2), "zero")
+    linear_map = analysis_map(layout, filters, like=x)
+    assert not linear_map._suit(x, None)
+    expected = pack(wavedec(x, filters, "zero", 2))
     torch.testing.assert_close(linear_map.apply(x), expected)

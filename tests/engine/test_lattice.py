@@ -8,13 +8,13 @@ from torch import nn
 from torch.autograd import gradcheck
 from torch.nn.utils import parametrize
 
-from sk_awave.engine._conditions import autocorrelation
 from sk_awave.engine._lattice import (
     Orthogonal,
     angles_to_lowpass,
     lowpass_to_angles,
     orthogonal_filters,
 )
+from sk_awave.engine._terms import autocorrelation
 
 SUPPORTED = [
     *pywt.wavelist("sym"),

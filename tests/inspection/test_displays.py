@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sk_awave import AdaptiveWaveletTransformer, Teacher, WaveletTransformer
-from sk_awave.engine import CoeffLayout
+from sk_awave.engine import CoeffLayout, Tree
 from sk_awave.inspection import (
     AttributionDisplay,
     CoefficientDisplay,
@@ -198,10 +198,10 @@ def test_times_with_filters_of_each_level(ecg):
 
 def test_times_of_haar_and_of_no_level():
     haar = np.array(pywt.Wavelet("haar").filter_bank)[np.newaxis, np.newaxis]
-    times = coefficient_times(CoeffLayout((8,), None, 2, 2, "zero"), haar)
+    times = coefficient_times(CoeffLayout((8,), None, 2, Tree.dwt(2), "zero"), haar)
     np.testing.assert_allclose(times["cD1"], [0.5, 2.5, 4.5, 6.5])
     np.testing.assert_allclose(times["cA2"], [1.5, 5.5])
-    times = coefficient_times(CoeffLayout((3,), None, 2, 0, "zero"), haar)
+    times = coefficient_times(CoeffLayout((3,), None, 2, Tree.dwt(0), "zero"), haar)
     np.testing.assert_array_equal(times["cA0"], [0, 1, 2])
 
 
@@ -328,7 +328,7 @@ def test_attributions_of_several_targets_or_a_label(digits, pyplot):
 @pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
 def test_objective_display(parametrization, ecg, pyplot):
     transformer = AdaptiveWaveletTransformer(
-        "db2", level=2, parametrization=parametrization, alpha_sparsity=0.3
+        "db2", level=2, parametrization=parametrization
     ).fit(ecg)
     display = ObjectiveDisplay.from_estimator(transformer)
     curve, bars = display.axes_[0]

@@ -133,7 +133,7 @@ def test_errors():
         ValueError, match=r"'metric' parameter of wavelet_distance .*'l2'"
     ):
         wavelet_distance("db2", "db3", metric="l2")
-    with pytest.raises(ValueError, match=r"wavelet must be a pywt.Wavelet .* Got 'db99'"):
+    with pytest.raises(ValueError, match=r"an instance of 'pywt.Wavelet' .* Got 'db99'"):
         wavelet_distance("db2", "db99")
     with pytest.raises(NotFittedError, match="AdaptiveWaveletTransformer"):
         wavelet_distance(AdaptiveWaveletTransformer(), "db2")

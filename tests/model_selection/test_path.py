@@ -105,7 +105,9 @@ def test_starts_are_searched_for_at_both_ends_only(data, monkeypatch):
     strengths = []
 
     def find_starts(objective, *args, **kwargs):
-        strengths.append(objective.weights["attribution"])
+        strengths.extend(
+            a for term, a in objective.terms.items() if term.name == "attribution"
+        )
         return original(objective, *args, **kwargs)
 
     original = _learning.find_starts
@@ -263,13 +265,13 @@ def test_an_interrupted_path_or_search_raises(data, init, monkeypatch):
     X, gradients, y = data
     calls = []
 
-    def evaluate(self, *args):
+    def evaluate(self, *args, **kwargs):
         calls.append(args)
         if len(calls) == 12:
             raise KeyboardInterrupt
-        return original(self, *args)
+        return original(self, *args, **kwargs)
 
-    name = "value_and_gradient" if init == "wavelet" else "losses_and_gradients"
+    name = "__call__" if init == "wavelet" else "values"
     original = getattr(Objective, name)
     monkeypatch.setattr(Objective, name, evaluate)
     params = {"transformer": transformer(init=init, random_state=0), "ratios": RATIOS}

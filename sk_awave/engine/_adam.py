@@ -8,7 +8,6 @@ import torch
 from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 
-from sk_awave.engine._objective import Objective
 from sk_awave.engine._solution import Solution
 
 #: Epochs without progress after which the objective counts as converged.
@@ -18,50 +17,47 @@ PATIENCE = 10
 _ADAM_EPS = 1e-8
 
 
-class TensorBatches:
-    """Shuffled mini-batches sliced from tensors that stay where they are.
+class ShuffledRows:
+    """The numbers of rows in shuffled mini-batches, in another order in every epoch.
 
     Fetching and collating samples one by one would cost several times the step itself.
 
     Parameters
     ----------
-    x : tensor of shape (n, ...)
-    input_gradients : tensor of the shape of `x`, or None
-    batch_size : int
+    n_rows, batch_size : int
     seed : int
-        Of the shuffling, which is new in every epoch.
+        Of the shuffling.
+    device : torch.device or None
     """
 
     def __init__(
-        self, x: Tensor, input_gradients: Tensor | None, batch_size: int, seed: int
+        self, n_rows: int, batch_size: int, seed: int, device: torch.device | None = None
     ):
-        self.x = x
-        self.input_gradients = input_gradients
-        self.batch_size = batch_size
+        self.n_rows, self.batch_size, self.device = n_rows, batch_size, device
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
-        return -(-len(self.x) // self.batch_size)
+        return -(-self.n_rows // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(self.n_rows, generator=self.generator).to(self.device)
         for rows in order.split(self.batch_size):
-            batch = {"x": self.x[rows]}
-            if self.input_gradients is not None:
-                batch["input_gradients"] = self.input_gradients[rows]
-            yield batch, rows
+            yield rows, rows
 
 
 class _LossModule(nn.Module):
-    """The objective as a module, whose output is its own loss."""
+    """A function of parameters as a module, whose output is its own loss."""
 
-    def __init__(self, objective: Objective):
+    def __init__(self, function: Callable, theta: np.ndarray):
         super().__init__()
-        self.bank = objective.bank
-        self._batch_loss = objective.batch_loss
+        self.theta = nn.Parameter(torch.tensor(theta, dtype=torch.float64))
+        self._function = function
 
-    def forward(self, x: Tensor, input_gradients: Tensor | None = None) -> Tensor:
-        return self._batch_loss(x, input_gradients)
+    def forward(self, rows: Tensor) -> Tensor:
+        theta = self.theta
+        value, gradient = self._function(theta.detach().numpy().copy(), rows=rows)
+        slope = torch.from_numpy(gradient)
+        return value + ((theta - theta.detach()) * slope).sum()
 
 
 class _Net(skorch.NeuralNet):
@@ -77,42 +73,53 @@ class _Net(skorch.NeuralNet):
         return y_pred
 
 
-def minimize_minibatch(
-    objective: Objective,
+def minimize_adam(
+    function: Callable[..., tuple[float, np.ndarray]],
+    theta: np.ndarray,
+    n_rows: int,
     *,
     max_iter: int,
     tol: float,
     batch_size: int,
     learning_rate: float,
     seed: int,
+    device: torch.device | None = None,
     callbacks: list | None = None,
     verbose: int = 0,
     keep_best: bool = True,
-    callback: Callable[[int, float], bool] | None = None,
+    callback: Callable[[int, float, np.ndarray], bool] | None = None,
     optimizer_state: Mapping[str, np.ndarray] | None = None,
 ) -> Solution:
-    """Minimise the objective over its parameters with Adam.
+    """Minimise a function of parameters and rows with Adam.
 
     Parameters
     ----------
-    objective : Objective
-        It is left at the best parameters met.
+    function : callable
+        Called as ``function(theta, rows=rows)``, with the numbers of the rows of a
+        mini-batch or None for all; returns a value and a gradient.
+    theta : ndarray of shape (n_parameters,)
+        The start.
+    n_rows : int
+        The number of all rows.
     max_iter : int
         The number of epochs.
     tol : float
-        An epoch that does not lower the best objective by this fraction of it makes no
+        An epoch that does not lower the best value by this fraction of it makes no
         progress; `PATIENCE` such epochs in a row end the run.
     batch_size : int
     learning_rate : float
     seed : int
         Of the order of the batches.
+    device : torch.device, default=None
+        Where the numbers of rows are needed, by default the CPU.
     callbacks : list of skorch callbacks, default=None
     verbose : int, default=0
         With 1 skorch prints every epoch.
     keep_best : bool, default=True
         Whether to return the best epoch, or the last finite one.
     callback : callable, default=None
-        Called with the epoch (from 1) and the objective; stops if it returns True.
+        Called with the epoch (from 1), the value and the parameters; stops if it returns
+        True.
     optimizer_state : mapping, default=None
         The `Solution.optimizer_state` of an earlier run to go on from.
 
@@ -120,14 +127,15 @@ def minimize_minibatch(
     -------
     Solution
     """
-    solution = Solution(objective.get_parameters(), loss_curve=[np.nan])
+    solution = Solution(theta.copy(), loss_curve=[np.nan])
     try:
-        solution.loss_curve = [best := objective.value()]
+        best, _ = function(theta, rows=None)
+        solution.loss_curve = [best]
     except KeyboardInterrupt:
         solution.outcome = "interrupted"
         return solution
     net = _Net(
-        _LossModule(objective),
+        _LossModule(function, theta),
         criterion=nn.Identity,
         optimizer=torch.optim.Adam,
         # Relative to the objective, so that its unit does not matter.
@@ -139,23 +147,25 @@ def minimize_minibatch(
         device=None,
     ).initialize()
     _load_state(net.optimizer_, optimizer_state)
-    batches = TensorBatches(objective.x, objective.input_gradients, batch_size, seed)
+    batches = ShuffledRows(n_rows, batch_size, seed, device)
     stalls = 0
     try:
-        if max_iter == 0 or objective.n_parameters == 0:
+        if max_iter == 0 or len(theta) == 0:
             max_iter, solution.outcome = 0, "converged"
         net.notify("on_train_begin", X=batches, y=None)
         while solution.n_iter < max_iter:
             stops = _fit_epoch(net, batches)
-            value = objective.value()
+            theta = net.module_.theta.detach().numpy().copy()
+            value, _ = function(theta, rows=None)
             solution.loss_curve.append(value)
             if not np.isfinite(value):
                 solution.outcome = "diverged"
                 break
             stalls = 0 if best - value > tol * abs(best) else stalls + 1
             if value < best or not keep_best:
-                best, solution.parameters = value, objective.get_parameters()
-            if stops or (callback is not None and callback(solution.n_iter, value)):
+                best, solution.parameters = value, theta
+            asked = callback is not None and callback(solution.n_iter, value, theta)
+            if stops or asked:
                 solution.outcome = "stopped"
                 break
             if stalls == PATIENCE:
@@ -164,13 +174,12 @@ def minimize_minibatch(
     except KeyboardInterrupt:
         solution.outcome = "interrupted"
     net.notify("on_train_end", X=batches, y=None)
-    objective.set_parameters(solution.parameters)
     if solution.outcome != "diverged":  # whose moments may be infinite
         solution.optimizer_state = _save_state(net.optimizer_)
     return solution
 
 
-def _fit_epoch(net: _Net, batches: TensorBatches) -> bool:
+def _fit_epoch(net: _Net, batches: ShuffledRows) -> bool:
     """Run an epoch; tell whether skorch's EarlyStopping asks to stop after it."""
     try:
         net.fit_loop(batches, epochs=1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from sk_awave.engine._lattice import (
     lowpass_to_angles,
     orthogonal_filters,
 )
-from sk_awave.engine._objective import Objective
+from sk_awave.engine._objective import BATCH_SIZE, Objective
 
 #: The strategies by which starts are found, besides taking the named wavelet.
 STRATEGIES = ("library", "random", "grow", "best")
@@ -56,9 +57,9 @@ def find_starts(
         Whether the search came to its end.
     """
     rng = np.random.default_rng(seed)
-    function = _screen(objective, rng)
     groups, completed = [], True
     try:
+        function = _screen(objective, rng)
         for group in _iter_groups(objective, function, strategy, n_starts, rng, polish):
             groups.append(group)
     except KeyboardInterrupt:
@@ -81,7 +82,7 @@ def _iter_groups(
     polish: bool,
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Yield the names and angles of what each part of a strategy finds."""
-    filter_length = objective.plan.layout.filter_length
+    filter_length = objective.layout.filter_length
     n_rotations = filter_length // 2
     if strategy in ("library", "random", "best"):
         starts = []
@@ -103,28 +104,38 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     """Return the objective of many shared lattices at once, on a few of the signals.
 
     It maps angles of shape (n, m), for any m, to values of shape (n,) and gradients, all
-    relative to the value at the Haar wavelet: the solver has absolute thresholds.
+    relative to the value at the Haar wavelet: the solver has absolute thresholds. As many
+    lattices as make a batch are evaluated together.
     """
     n = len(objective.x)
     rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
-    gradients = objective.input_gradients
-    few = Objective(
-        FilterBank.from_wavelet("haar", filter_length=objective.bank.filter_length),
-        objective.plan,
-        objective.x[rows],
-        objective.weights,
-        None if gradients is None else gradients[rows],
-        objective.multiply,
-    )
-    unit = abs(few.value()) or 1.0
+    data = [
+        None if a is None else a[rows]
+        for a in (objective.x, objective.input_gradients, objective.y)
+    ]
+
+    def evaluate(angles: Tensor) -> tuple[Tensor, Tensor]:
+        leaf = angles.detach().requires_grad_()
+        filters = orthogonal_filters(angles_to_lowpass(leaf))[:, None, None]
+        layout = replace(objective.layout, filter_length=filters.shape[-1])
+        bank = FilterBank.from_wavelet("haar", filter_length=filters.shape[-1])
+        few = Objective(bank, layout, objective.terms, *data)
+        size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
+        n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
+        parts = [few.values(part) for part in filters.detach().split(n_banks)]
+        values = torch.cat([values for values, _ in parts]).cpu().double()
+        slopes = torch.cat([slopes for _, slopes in parts])
+        (gradients,) = torch.autograd.grad(
+            filters, leaf, slopes, allow_unused=True, materialize_grads=True
+        )
+        return values, gradients
+
+    haar = torch.zeros(1, 0, dtype=torch.float64)
+    unit = abs(float(evaluate(haar)[0])) or 1.0
 
     def function(angles: Tensor) -> tuple[Tensor, Tensor]:
-        filters, to_angles = few.bank.parametrization.linearize(angles.numpy())
-        values, gradients = few.losses_and_gradients(filters)
-        return (
-            torch.from_numpy(values).double() / unit,
-            torch.from_numpy(to_angles(gradients)) / unit,
-        )
+        values, gradients = evaluate(angles)
+        return values / unit, gradients / unit
 
     return function
 

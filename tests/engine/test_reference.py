@@ -6,7 +6,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from sk_awave.engine import FilterBank
 from sk_awave.engine._boundary import MODES, coeff_length
-from sk_awave.engine._dwt import analysis, synthesis, synthesis_adjoint
+from sk_awave.engine._reference import analysis, synthesis, synthesis_adjoint
 
 # Signal lengths, even and odd, that are shorter and longer than six taps.
 LENGTHS = (4, 5, 10, 11)

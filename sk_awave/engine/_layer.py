@@ -1,0 +1,215 @@
+"""The multilevel transform as a layer of torch networks."""
+
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+from sk_awave.engine._boundary import MODES, full_length
+from sk_awave.engine._filter_bank import FilterBank
+from sk_awave.engine._layout import (
+    CoeffLayout,
+    check_level,
+    list_bands,
+    resolve_level,
+)
+from sk_awave.engine._linear_map import analysis_map, synthesis_map
+from sk_awave.engine._reference import (
+    bands_from_pywt,
+    bands_to_pywt,
+    wavedec,
+    waverec,
+)
+from sk_awave.engine._tree import Tree
+
+
+def _as_real(x: Tensor, name: str) -> Tensor:
+    """Return a tensor of real floating-point values, or raise TypeError."""
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{name} must be made of tensors. Got {type(x).__name__} instead. Use "
+            "torch.as_tensor, or WaveletTransformer for arrays."
+        )
+    if x.is_complex():
+        raise TypeError(f"{name} must be real. Got {x.dtype} instead.")
+    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+
+class MultilevelDWT(nn.Module):
+    """Multilevel wavelet transform as a layer, with learned or fixed filters.
+
+    The coefficients are PyWavelets', for every boundary mode and every length, and
+    differentiable with respect to the signal and to the filters.
+
+    Parameters
+    ----------
+    wavelet : str or pywt.Wavelet, default="db5"
+        The wavelet, or where learning starts from.
+    level : int, default=None
+        The number of levels. By default PyWavelets' maximum for the length of the
+        signal, and at least 1; needed when `per_level`.
+    mode : str, default="symmetric"
+        One of PyWavelets' nine boundary modes.
+    ndim : int, default=1
+        How many trailing axes are transformed.
+    parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
+        What is learned: the angles of an orthonormal lattice (every value of which is a
+        wavelet), the low-pass filter itself (which penalties must keep near one), or
+        nothing. See :class:`FilterBank`.
+    per_level, per_axis : bool, default=False
+        Whether each level, or each axis, has its own filters.
+
+    Attributes
+    ----------
+    filter_bank : FilterBank
+        The filters.
+
+    See Also
+    --------
+    FilterBank : The learned filters themselves.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_awave import MultilevelDWT
+    >>> dwt = MultilevelDWT("db2", level=2)
+    >>> x = torch.linspace(0, 1, 16, dtype=torch.float64).reshape(1, 1, 16)
+    >>> cA2, cD2, cD1 = dwt(x)
+    >>> cA2.shape, cD1.shape
+    (torch.Size([1, 1, 6]), torch.Size([1, 1, 9]))
+    >>> torch.allclose(dwt.inverse([cA2, cD2, cD1], signal_shape=(16,)), x)
+    True
+    """
+
+    def __init__(
+        self,
+        wavelet="db5",
+        *,
+        level: int | None = None,
+        mode: str = "symmetric",
+        ndim: int = 1,
+        parametrization: str = "orthogonal",
+        per_level: bool = False,
+        per_axis: bool = False,
+    ):
+        super().__init__()
+        if isinstance(ndim, bool) or not isinstance(ndim, Integral) or ndim < 1:
+            raise ValueError(f"ndim must be an int of at least 1. Got {ndim!r} instead.")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {list(MODES)}. Got {mode!r} instead.")
+        if level is not None:
+            check_level(level)
+        if per_level and level is None:
+            raise ValueError("per_level=True needs the number of levels: set level.")
+        self.level = level
+        self.mode = mode
+        self.ndim = ndim
+        self.filter_bank = FilterBank.from_wavelet(
+            wavelet,
+            parametrization,
+            n_levels=max(1, level) if per_level else 1,
+            n_axes=ndim if per_axis else 1,
+        )
+
+    def forward(self, x: Tensor) -> list:
+        """Transform the last `ndim` axes.
+
+        Parameters
+        ----------
+        x : tensor of shape (..., *signal_shape)
+            Integers are transformed in torch's default dtype.
+
+        Returns
+        -------
+        list
+            The structure of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``, each
+            coefficient tensor with the leading axes of `x`.
+        """
+        x = _as_real(x, "x")
+        if x.ndim < self.ndim:
+            raise ValueError(f"x needs at least ndim={self.ndim} axes. Got {x.ndim}.")
+        signal_shape = tuple(x.shape[x.ndim - self.ndim :])
+        filters = self.filter_bank()
+        level = resolve_level(signal_shape, filters.shape[-1], self.mode, self.level)
+        rows = x.reshape(-1, *signal_shape)
+        if torch.compiler.is_compiling():
+            bands = wavedec(rows, filters.to(x), self.mode, level)
+            return bands_to_pywt(bands, x.shape[: x.ndim - self.ndim])
+        layout = self._layout(signal_shape, level)
+        flat = _apply(analysis_map(layout, filters), rows)
+        return layout.unflatten(
+            flat.reshape(*x.shape[: x.ndim - self.ndim], layout.n_coeffs)
+        )
+
+    def inverse(self, coeffs: list, signal_shape: Sequence[int] | None = None) -> Tensor:
+        """Reconstruct signals from their coefficients.
+
+        Parameters
+        ----------
+        coeffs : list
+            As `forward` returns them.
+        signal_shape : sequence of int, default=None
+            The shape to crop to. Without it an odd length comes back with one sample
+            more, as it does in PyWavelets.
+
+        Returns
+        -------
+        x : tensor of shape (..., *signal_shape)
+
+        Raises
+        ------
+        TypeError
+            If `coeffs` are complex.
+        ValueError
+            If they are no tensors in that structure, or do not belong together.
+        """
+        if torch.compiler.is_compiling():
+            bands, batch_shape = bands_from_pywt(coeffs, self.ndim)
+            filters = self.filter_bank().to(bands[0])
+            x = waverec(bands, filters, self.mode, signal_shape)
+            return x.reshape(*batch_shape, *x.shape[1:])
+        shapes = self._band_shapes(coeffs)
+        if signal_shape is None:
+            length, mode = self.filter_bank.filter_length, self.mode
+            signal_shape = [full_length(n, length, mode) for n in shapes[-1]]
+            signal_shape = shapes[0] if len(shapes) == 1 else signal_shape
+        level = (len(shapes) - 1) // (2**self.ndim - 1)
+        layout = self._layout(tuple(signal_shape), level)
+        if shapes != [band.shape for band in layout.bands]:
+            raise ValueError(
+                f"coeffs of shapes {shapes}, from the approximation to the finest "
+                f"details, do not belong together, or to signals of shape "
+                f"{layout.signal_shape}, with filters of {layout.filter_length} taps and "
+                f"mode={self.mode!r}."
+            )
+        flat = layout.flatten(coeffs)
+        rows = _as_real(flat, "coeffs").reshape(-1, layout.n_coeffs)
+        x = _apply(synthesis_map(layout, self.filter_bank()), rows)
+        return x.reshape(*flat.shape[:-1], *x.shape[1:])
+
+    def _layout(self, signal_shape: tuple[int, ...], level: int) -> CoeffLayout:
+        taps = self.filter_bank.filter_length
+        return CoeffLayout(signal_shape, None, taps, Tree.dwt(level), self.mode)
+
+    def _band_shapes(self, coeffs: list) -> list[tuple[int, ...]]:
+        """Return the shapes of the bands in flat order, or raise ValueError."""
+        try:
+            bands = list_bands(coeffs, self.ndim)
+            batches = {tuple(b.shape[: b.ndim - self.ndim]) for b in bands}
+            right = len(batches) == 1 and all(isinstance(b, Tensor) for b in bands)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            right = False
+        if not right:
+            name = {1: "wavedec", 2: "wavedec2"}.get(self.ndim, "wavedecn")
+            raise ValueError(
+                f"coeffs must be tensors in the structure of PyWavelets' {name}, as "
+                f"forward returns them with ndim={self.ndim}."
+            )
+        return [tuple(band.shape[band.ndim - self.ndim :]) for band in bands]
+
+
+def _apply(linear_map, rows: Tensor) -> Tensor:
+    """Apply a map to rows, in their dtype and on their device."""
+    factors = [factor.to(rows) for factor in linear_map.factors]
+    return linear_map.at(factors).apply(rows)

@@ -1,0 +1,374 @@
+r"""The terms of the objective: numbers made of coefficients, scores or filters.
+
+The terms of Ha et al. (NeurIPS 2021), on the published scale: for signals ``x_i``,
+analysis `A`, synthesis `S`, and input gradients ``g_i``,
+
+- reconstruction: ``(1/n) sum_i ||S A x_i - x_i||_2^2``;
+- sparsity: ``(1/n) sum_i ||A x_i||_1 / B``, over the ``B = level + 1`` tensors that the
+  published transform returns;
+- attribution: ``(1/n) sum_i ||S^T g_i||_1 / B``, the saliency of a teacher with respect
+  to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or ``||A x_i * S^T
+  g_i||_1`` for methods that multiply by the input; summed over the outputs of the teacher
+  that are attributed;
+- five penalties of the low-pass filter, summed over banks, which are all zero for an
+  orthonormal filter with a vanishing moment.
+
+In the L1 norms a coefficient counts with the weight of its band.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._linear_map import LinearMap, analysis_map, synthesis_map
+
+
+@dataclass
+class Batch:
+    """Some of the signals, and the maps that terms may apply to them.
+
+    Attributes
+    ----------
+    x : tensor of shape (n_rows, n_channels, *signal_shape)
+        The signals.
+    input_gradients : tensor of shape (n_rows, n_targets * n_channels, *signal_shape), \
+            or None
+        The teacher's gradients with respect to its input, for each target.
+    y : tensor of shape (n_rows, ...) or None
+        What is known of each signal.
+    n : int
+        The number of all signals, over which terms are means.
+    maps : Maps
+        Analysis and synthesis, made when they are asked for.
+    smoothing : float
+        With a smoothing s, ``|c|`` is replaced by ``sqrt(c^2 + e^2) - e``, where e is s
+        times the mean absolute value of the data that c is a coefficient of.
+    scales : tuple of two floats
+        The mean absolute value of all signals, and of all gradients.
+    moments : tensor of shape (n_values, n_values) or None
+        The second moments of all signals, if the batch is a part of these.
+    """
+
+    x: Tensor
+    input_gradients: Tensor | None
+    y: Tensor | None
+    n: int
+    maps: "Maps"
+    smoothing: float = 0.0
+    scales: tuple[float, float] = (1.0, 1.0)
+    moments: Tensor | None = None
+
+    @cached_property
+    def coeffs(self) -> Tensor:
+        """The coefficients, (..., n_rows * n_channels, n_coeffs)."""
+        return self.maps.analysis.apply(self.x.flatten(0, 1))
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """The gradients with respect to them, (..., n_rows * n_targets * n_channels, \
+        n_coeffs).
+        """
+        return self.maps.synthesis.T.apply(self.input_gradients.flatten(0, 1))
+
+    def l1_norm(self, values: Tensor, scale: float) -> Tensor:
+        """Return the mean over samples and bands of the weighted (smoothed) L1 norm."""
+        eps = self.smoothing * scale
+        values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
+        layout = self.maps.layout
+        weights = layout.weights
+        if weights is not None:
+            values = values @ torch.from_numpy(weights).to(values).unsqueeze(-1)
+        return values.sum((-2, -1)) / (self.n * (layout.level + 1))
+
+
+class Maps:
+    """Analysis and synthesis at some filters, made when a term asks for them.
+
+    Parameters
+    ----------
+    layout : CoeffLayout
+    filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
+    like : tensor
+        What has the dtype and the device of the signals.
+    collects : bool, default=False
+        Whether factors are new leaves, which collect the gradients of many batches;
+        `gradients` takes these further. By default the graph goes on to the filters.
+    """
+
+    def __init__(
+        self, layout: CoeffLayout, filters: Tensor, like: Tensor, collects: bool = False
+    ):
+        self.layout, self._filters, self._like = layout, filters, like
+        self._collects = collects
+        self._made: list[tuple[Tensor, Tensor]] = []
+
+    @cached_property
+    def analysis(self) -> LinearMap:
+        """The map of signals to coefficients."""
+        return self._on_signals(analysis_map(self.layout, self._filters))
+
+    @cached_property
+    def synthesis(self) -> LinearMap:
+        """The map of coefficients to signals."""
+        return self._on_signals(synthesis_map(self.layout, self._filters))
+
+    def _on_signals(self, linear_map: LinearMap) -> LinearMap:
+        factors = [factor.to(self._like) for factor in linear_map.factors]
+        if self._collects:
+            factors = [factor.detach().requires_grad_() for factor in factors]
+            self._made += zip(linear_map.factors, factors, strict=True)
+        return linear_map.at(factors)
+
+    def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the factors that were used, and what their leaves have collected."""
+        used = [
+            (factor, leaf.grad.to(factor))
+            for factor, leaf in self._made
+            if leaf.grad is not None and factor.requires_grad
+        ]
+        return [factor for factor, _ in used], [slope for _, slope in used]
+
+
+class Term(ABC):
+    """A number that is to be small.
+
+    A term of signals is a mean over them, and is added up over batches. To add one, write
+    a class with a name and a value; see the page on extending.
+
+    Attributes
+    ----------
+    name : str
+        What reports call it.
+    vanishes_if : frozenset of str
+        The tags of a bank that make it zero whatever the parameters, if it has them all.
+        Learning then leaves the term out. Empty for terms that never vanish.
+    """
+
+    name: str
+    vanishes_if: frozenset[str] = frozenset()
+
+    def vanishes(self, tags: frozenset[str]) -> bool:
+        """Tell whether a bank with such tags makes it zero."""
+        return bool(self.vanishes_if) and self.vanishes_if <= tags
+
+
+class SignalTerm(Term):
+    """A term made of coefficients, scores or reconstructions of the signals.
+
+    It is a mean over signals, and is added up over batches of them. ``value(batch)``
+    returns what the signals of a batch add, of the shape of the leading axes of
+    ``batch.coeffs`` but for rows and coefficients. A batch also has ``x``, ``scores``,
+    the `y` of `fit`, the number of all signals ``n``, and ``maps.analysis`` and
+    ``maps.synthesis``.
+
+    Examples
+    --------
+    >>> import pywt
+    >>> from sk_awave import AdaptiveWaveletTransformer
+    >>> from sk_awave.engine import SignalTerm
+    >>> class Fourth(SignalTerm):
+    ...     name = "fourth"
+    ...
+    ...     def value(self, batch):
+    ...         return -(batch.coeffs**4).sum((-2, -1)) / batch.n
+    >>> X = pywt.data.ecg().reshape(-1, 64) / 100.0
+    >>> learner = AdaptiveWaveletTransformer("db2", level=2, extra_terms=[(Fourth(), 1)])
+    >>> sorted(learner.fit(X).objective_terms_)[3:5]
+    ['fourth', 'highpass_sum']
+    """
+
+    #: Whether it is made of the gradients of a teacher.
+    needs_gradients = False
+
+    @abstractmethod
+    def value(self, batch: Batch) -> Tensor:
+        """Return what the signals of a batch add to the term, of shape (...)."""
+
+
+class FilterTerm(Term):
+    """A term made of the filters alone.
+
+    ``value(lowpass)`` returns the sum of the term over low-pass filters, those of all
+    levels and axes.
+
+    Examples
+    --------
+    >>> from sk_awave.engine import FilterBank, FilterTerm
+    >>> class Roughness(FilterTerm):
+    ...     name = "roughness"
+    ...
+    ...     def value(self, lowpass):
+    ...         return lowpass.diff(n=2).square().sum()
+    >>> taps = FilterBank.from_wavelet("db2")().detach()[..., 2, :]
+    >>> round(float(Roughness().value(taps)), 3)
+    1.0
+    """
+
+    @abstractmethod
+    def value(self, lowpass: Tensor) -> Tensor:
+        """Return the sum of the term over low-pass filters (..., K)."""
+
+
+class Sparsity(SignalTerm):
+    """The L1 norm of the coefficients."""
+
+    name = "sparsity"
+
+    def value(self, batch):
+        """Add the norms of the coefficients."""
+        return batch.l1_norm(batch.coeffs, batch.scales[0])
+
+
+class Attribution(SignalTerm):
+    """The L1 norm of the attributions of a teacher's outputs to the coefficients.
+
+    Parameters
+    ----------
+    multiply : bool, default=False
+        Whether attributions are multiplied by the coefficients.
+    """
+
+    name = "attribution"
+    needs_gradients = True
+
+    def __init__(self, multiply: bool = False):
+        self.multiply = multiply
+
+    def value(self, batch):
+        """Add the norms of the scores."""
+        scores, (x_scale, scale) = batch.scores, batch.scales
+        if self.multiply:
+            n_channels = batch.x.shape[1]
+            n_targets = batch.input_gradients.shape[1] // n_channels
+            scores = scores.unflatten(-2, (-1, n_targets, n_channels))
+            scores = scores * batch.coeffs.unflatten(-2, (-1, 1, n_channels))
+            scores, scale = scores.flatten(-4, -2), scale * x_scale
+        return batch.l1_norm(scores, scale)
+
+
+class Reconstruction(SignalTerm):
+    """The squared error of the signals reconstructed from their coefficients.
+
+    Where analysis and synthesis are single matrices ``W`` and ``V``, it is the trace of
+    ``E^T M E``, with ``E = W V - I`` and the second moments `M` of the signals, and costs
+    nothing that grows with their number.
+    """
+
+    name = "reconstruction"
+    vanishes_if = frozenset({"reconstructs"})
+
+    def value(self, batch):
+        """Add the errors."""
+        if batch.moments is not None:
+            error = batch.maps.analysis.matrix @ batch.maps.synthesis.matrix
+            error = error - torch.eye(error.shape[-1]).to(error)
+            value = (error * (batch.moments @ error)).sum((-2, -1))
+            return value * (len(batch.x) / batch.n)
+        error = batch.maps.synthesis.apply(batch.coeffs) - batch.x.flatten(0, 1)
+        return error.square().flatten(1 - batch.x.ndim).sum(-1) / batch.n
+
+
+class _Penalty(FilterTerm):
+    """One of the penalties of Ha et al. (2021), as in ``awave.losses``."""
+
+    vanishes_if = frozenset({"orthonormal"})
+
+
+class LowpassSum(_Penalty):
+    """Half the squared deviation of the sum of the taps from the square root of 2."""
+
+    name = "lowpass_sum"
+
+    def value(self, lowpass):
+        """Return the penalty."""
+        return 0.5 * (lowpass.sum(-1) - math.sqrt(2)).square().sum()
+
+
+class HighpassSum(_Penalty):
+    """Half the squared sum of the taps of the high-pass, the alternating flip."""
+
+    name = "highpass_sum"
+
+    def value(self, lowpass):
+        """Return the penalty."""
+        alternating = lowpass[..., ::2].sum(-1) - lowpass[..., 1::2].sum(-1)
+        return 0.5 * alternating.square().sum()
+
+
+class UnitNorm(_Penalty):
+    """Half the squared deviation of the squared norm from 1."""
+
+    name = "unit_norm"
+
+    def value(self, lowpass):
+        """Return the penalty."""
+        return 0.5 * (lowpass.square().sum(-1) - 1).square().sum()
+
+
+class ConjugateMirror(_Penalty):
+    """Half the squared deviations of the power of both halves of the spectrum from 2."""
+
+    name = "conjugate_mirror"
+
+    def value(self, lowpass):
+        """Return the penalty."""
+        low, high = torch.fft.fft(lowpass).abs().square().chunk(2, -1)
+        return 0.5 * (low + high - 2).square().sum()
+
+
+class DoubleShift(_Penalty):
+    """Half the squared deviations of the autocorrelations at even shifts from 1 or 0."""
+
+    name = "double_shift"
+
+    def value(self, lowpass):
+        """Return the penalty."""
+        shifts = autocorrelation(lowpass)
+        delta = torch.zeros_like(shifts)
+        delta[..., shifts.shape[-1] // 2] = 1
+        return 0.5 * (shifts - delta).square().sum()
+
+
+def autocorrelation(lowpass: Tensor) -> Tensor:
+    """Return ``sum_k h[k] h[k + 2 m]`` for every even shift, negative ones included.
+
+    Parameters
+    ----------
+    lowpass : tensor of shape (..., K)
+        Filters of even length.
+
+    Returns
+    -------
+    tensor of shape (..., K - 1)
+        The middle one belongs to shift zero. Orthonormal iff 1 there and 0 elsewhere.
+    """
+    n_taps = lowpass.shape[-1]
+    shifted = F.pad(lowpass, (n_taps - 2, n_taps - 2)).unfold(-1, n_taps, 2)
+    return (shifted @ lowpass.unsqueeze(-1)).squeeze(-1)
+
+
+#: The filter penalties, in the order of the published code.
+PENALTIES = (LowpassSum(), HighpassSum(), UnitNorm(), ConjugateMirror(), DoubleShift())
+
+
+def published_terms(
+    sparsity: float = 0.0,
+    attribution: float = 0.0,
+    reconstruction: float = 0.0,
+    penalties: float = 0.0,
+    multiply: bool = False,
+) -> Mapping[Term, float]:
+    """Return the terms of Ha et al. (2021) with their strengths."""
+    return {
+        Reconstruction(): reconstruction,
+        Sparsity(): sparsity,
+        Attribution(multiply): attribution,
+        **dict.fromkeys(PENALTIES, penalties),
+    }
