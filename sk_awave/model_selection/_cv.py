@@ -1,5 +1,6 @@
 """An adaptive wavelet whose ratio of attribution to sparsity is cross-validated."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -175,7 +176,12 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            As in `adaptive_wavelet_path`.
+            As in `adaptive_wavelet_path`, or if no ratio has a score in every fold.
+
+        Warns
+        -----
+        UserWarning
+            If the score of a ratio is not finite. One that is NaN ranks last.
         """
         if y is None:
             name = type(self).__name__
@@ -183,18 +189,19 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         X = validate_signals(self, X, reset=True)
         y = np.asarray(y)
         check_consistent_length(X, y)
-        self.ratios_ = check_ratios(self.ratios)
+        ratios = check_ratios(self.ratios)
         gradients = attribution_field(self._learner(X), X, y, input_gradients)
         folds = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         scores = Parallel(n_jobs=self.n_jobs)(
-            delayed(self._score_path)(X, y, gradients, train, test)
+            delayed(self._score_path)(X, y, gradients, ratios, train, test)
             for train, test in folds.split(X, y)
         )
-        self.scores_ = np.column_stack(scores)
-        best = int(self.scores_.mean(axis=1).argmax())
-        self.ratio_ = float(self.ratios_[best])
+        scores = np.column_stack(scores)
+        best = _best_score(scores)
         # As in the folds: along the path, which may start elsewhere than at one ratio.
-        path = learn_path(self._learner(X), X, y, gradients, self.ratios_[: best + 1])
+        path = learn_path(self._learner(X), X, y, gradients, ratios[: best + 1])
+        self.ratios_, self.scores_ = ratios, scores
+        self.ratio_ = float(ratios[best])
         self.transformer_ = path[-1]
         self.wavelet_ = self.transformer_.wavelet_
         self.layout_ = self.transformer_.layout_
@@ -257,10 +264,10 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         validate_signals(learner, X, reset=True)
         return learner
 
-    def _score_path(self, X, y, gradients, train, test):
+    def _score_path(self, X, y, gradients, ratios, train, test):
         """Return the scores at all ratios in a fold."""
         learner = self._learner(X)
-        path = learn_path(learner, X[train], y[train], gradients[:, train], self.ratios_)
+        path = learn_path(learner, X[train], y[train], gradients[:, train], ratios)
         scorer = check_scoring(self.estimator, scoring=self.scoring)
         scores = []
         for transformer in path:
@@ -282,6 +289,23 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.required = True
         return tags
+
+
+def _best_score(scores):
+    """Return the row with the best mean; NaN ranks last, as in scikit-learn's search."""
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        means = scores.mean(axis=1)
+    if not np.isfinite(means).all():
+        warnings.warn(
+            f"One or more of the test scores are non-finite: {means}", stacklevel=3
+        )
+    known = np.flatnonzero(~np.isnan(means))
+    if len(known) == 0:
+        raise ValueError(
+            "The test scores are NaN at every ratio, so that there is none to choose. "
+            "Check 'scoring' and 'estimator' on one fold."
+        )
+    return int(known[means[known].argmax()])
 
 
 def _as_array(features):

@@ -178,6 +178,44 @@ def test_search_takes_the_ratio_with_the_best_score(data):
     assert search.layout_.n_coeffs == len(names)
 
 
+class ScoresOf(Ridge):
+    """Score what it is told, in the order of the calls."""
+
+    scores = ()
+
+    def score(self, X, y):
+        return next(type(self).scores)
+
+
+def test_a_score_that_is_nan_does_not_win(data):
+    X, gradients, y = data
+    search = AdaptiveWaveletTransformerCV(
+        transformer(max_iter=0), ScoresOf(), ratios=RATIOS, cv=2
+    )
+    ScoresOf.scores = iter([np.nan, 0.1, 0.5, 0.9, 0.1, 0.2])  # ratios, then folds
+    with pytest.warns(UserWarning, match=r"test scores are non-finite: \[ nan"):
+        search.fit(X, y, input_gradients=gradients)
+    assert search.ratio_ == RATIOS[2]
+    ScoresOf.scores = iter([np.nan, np.inf, -np.inf, 0.1, -np.inf, 0.2])
+    with pytest.warns(UserWarning, match="non-finite"):
+        search.fit(X, y, input_gradients=gradients)
+    assert search.ratio_ == RATIOS[2]
+
+
+def test_scores_that_are_all_nan_leave_nothing_to_choose(data):
+    X, gradients, y = data
+    search = AdaptiveWaveletTransformerCV(
+        transformer(max_iter=0), ScoresOf(), ratios=RATIOS, cv=2
+    )
+    ScoresOf.scores = iter([np.nan] * 6)
+    with (
+        pytest.warns(UserWarning, match="non-finite"),
+        pytest.raises(ValueError, match="NaN at every ratio"),
+    ):
+        search.fit(X, y, input_gradients=gradients)
+    assert not hasattr(search, "scores_")
+
+
 def test_search_with_features_scoring_and_classifier(data):
     X, gradients, y = data
     search = AdaptiveWaveletTransformerCV(
