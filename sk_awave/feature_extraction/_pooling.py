@@ -155,6 +155,11 @@ class SubbandPooling(BaseOfBands):
             The statistics, by channel, then by band from coarse to fine; with the dtype
             of `X`. For a tensor they are computed on the CPU, without gradients, and
             brought back to its device.
+
+        Raises
+        ------
+        ValueError
+            If an energy is too large for the dtype of `X`.
         """
         check_is_fitted(self)
         flat = self.transformer_.transform(X)
@@ -212,9 +217,21 @@ class SubbandPooling(BaseOfBands):
         layout = self.transformer_.layout_
         coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel)
         pooled = [
-            STATISTICS[statistic](coeffs[..., band.start : band.stop], self)
+            self._compute(statistic, coeffs[..., band.start : band.stop], band.name)
             for band in layout.bands
             for statistic in self.statistics
         ]
         pooled = np.concatenate(pooled, axis=-1, dtype=flat.dtype)
         return pooled.reshape(len(flat), -1)
+
+    def _compute(self, statistic, coeffs, band_name):
+        """Compute a statistic of a band; raise ValueError where it overflows."""
+        with np.errstate(all="ignore"):
+            values = STATISTICS[statistic](coeffs, self)
+        if not np.isfinite(values).all():
+            instead = ", or use 'log_energy'" if statistic == "energy" else ""
+            raise ValueError(
+                f"The statistic {statistic!r} of band {band_name} is too large for "
+                f"{coeffs.dtype}. Scale X{instead}."
+            )
+        return values

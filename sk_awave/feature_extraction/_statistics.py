@@ -18,23 +18,66 @@ def largest(coeffs, n_largest):
     return np.sort(top, axis=-1)[..., ::-1]
 
 
+def without_overflow(statistic):
+    """Keep a statistic that scales with the coefficients from overflow within.
+
+    The coefficients are divided by a power of two, which loses no digit.
+    """
+
+    def compute(coeffs, *args):
+        scaled, exponent = _normalise(coeffs)
+        return np.ldexp(statistic(scaled, *args), exponent)
+
+    return compute
+
+
+@without_overflow
+def mean(coeffs):
+    """Return the mean."""
+    return coeffs.mean(axis=-1, keepdims=True)
+
+
+@without_overflow
+def std(coeffs):
+    """Return the population standard deviation."""
+    return coeffs.std(axis=-1, keepdims=True)
+
+
+@without_overflow
+def quantile(coeffs, quantiles):
+    """Return the quantiles, linearly interpolated."""
+    return np.moveaxis(np.quantile(coeffs, quantiles, axis=-1), 0, -1)
+
+
 def energy(coeffs):
-    """Return the sum of squares."""
-    return np.square(coeffs).sum(axis=-1, keepdims=True)
+    """Return the sum of squares, which is infinite where it does not fit the dtype."""
+    scaled, exponent = _normalise(coeffs)
+    return np.ldexp(_sum_of_squares(scaled), 2 * exponent)
+
+
+def log_energy(coeffs):
+    """Return the logarithm of `LOG_OFFSET` plus the energy, which need not fit."""
+    scaled, exponent = _normalise(coeffs)
+    log = np.log(_sum_of_squares(scaled)) + 2 * np.log(2) * exponent
+    return np.logaddexp(np.log(LOG_OFFSET), log)
 
 
 def entropy(coeffs):
     """Return the Shannon entropy, in nats, of the coefficients' shares of the energy."""
-    peak = np.abs(coeffs).max(axis=-1, keepdims=True)
-    squares = np.square(coeffs / np.where(peak > 0, peak, 1))  # without overflow
+    squares = np.square(_normalise(coeffs)[0])
     total = squares.sum(axis=-1, keepdims=True)
     shares = squares / np.where(total > 0, total, 1)
     return entr(shares).sum(axis=-1, keepdims=True)
 
 
-def quantile(coeffs, quantiles):
-    """Return the quantiles, linearly interpolated."""
-    return np.moveaxis(np.quantile(coeffs, quantiles, axis=-1), 0, -1)
+def _normalise(coeffs):
+    """Return coefficients of at most 1, and the power of two that they are short of."""
+    _, exponent = np.frexp(np.abs(coeffs).max(axis=-1, keepdims=True))
+    return np.ldexp(coeffs, -exponent), exponent
+
+
+def _sum_of_squares(coeffs):
+    return np.square(coeffs).sum(axis=-1, keepdims=True)
 
 
 #: The value of each statistic, called with the coefficients and the estimator.
@@ -42,10 +85,10 @@ STATISTICS = {
     "max": lambda c, pooling: largest(c, pooling.n_largest),
     "min": lambda c, pooling: -largest(-c, pooling.n_largest),
     "absmax": lambda c, pooling: largest(np.abs(c), pooling.n_largest),
-    "mean": lambda c, pooling: c.mean(axis=-1, keepdims=True),
-    "std": lambda c, pooling: c.std(axis=-1, keepdims=True),
+    "mean": lambda c, pooling: mean(c),
+    "std": lambda c, pooling: std(c),
     "energy": lambda c, pooling: energy(c),
-    "log_energy": lambda c, pooling: np.log(LOG_OFFSET + energy(c)),
+    "log_energy": lambda c, pooling: log_energy(c),
     "entropy": lambda c, pooling: entropy(c),
     "quantile": lambda c, pooling: quantile(c, pooling.quantiles),
 }

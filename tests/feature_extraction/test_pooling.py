@@ -164,6 +164,51 @@ def test_entropy_spans_its_range_whatever_the_scale():
     np.testing.assert_allclose(pooling.fit_transform(X)[:, 0], [np.log(8), 0, 0])
 
 
+@pytest.mark.parametrize("dtype, exponent", [(np.float32, 80), (np.float64, 600)])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_statistics_neither_overflow_nor_lose_digits(dtype, exponent, sign):
+    """At a scale whose squares are infinite or zero, all is that of scale one."""
+    scale = np.ldexp(dtype(1), sign * exponent)
+    X = random(5, 33, dtype=dtype)
+    X[0, :32] = 1  # without cancellation, sums are the largest
+    linear = SubbandPooling(
+        WaveletTransformer("db2", level=2),
+        statistics=("absmax", "mean", "std", "quantile"),
+    )
+    expected = linear.fit_transform(X)
+    np.testing.assert_array_equal(linear.transform(scale * X), scale * expected)
+    pooling = SubbandPooling(
+        WaveletTransformer("db2", level=2), statistics=("log_energy", "entropy")
+    )
+    # The logarithm adds 1e-12 to energies: in float64 it is exact only of large ones.
+    expected = pooling.fit_transform(X.astype(float))
+    expected[:, ::2] += 2 * sign * exponent * np.log(2)
+    expected[:, ::2] = np.logaddexp(expected[:, ::2], np.log(1e-12))
+    result = pooling.transform(scale * X)
+    assert result.dtype == dtype
+    rtol = 1e-4 if dtype == np.float32 else 1e-9
+    np.testing.assert_allclose(result, expected, rtol=rtol, atol=rtol)
+
+
+def test_the_largest_numbers_have_means_and_quantiles():
+    X = np.full((1, 8), np.finfo(float).max)
+    X[0, ::2] *= -1
+    pooling = SubbandPooling(
+        WaveletTransformer(level=0), statistics=("mean", "std", "quantile")
+    )
+    expected = [0, X[0, 1], X[0, 0], 0, X[0, 1]]
+    np.testing.assert_array_equal(pooling.fit_transform(X)[0], expected)
+
+
+@pytest.mark.parametrize("dtype, value", [(np.float32, 1e25), (np.float64, 1e200)])
+def test_an_energy_that_does_not_fit_is_an_error(dtype, value):
+    X = np.full((2, 8), value, dtype)
+    pooling = SubbandPooling(WaveletTransformer("haar", level=1), statistics=("energy",))
+    message = f"'energy' of band cA1 is too large for {X.dtype}. Scale X, or use 'log_e"
+    with pytest.raises(ValueError, match=message):
+        pooling.fit_transform(X)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_preserved(dtype):
     X = random(6, 20, dtype=dtype)
