@@ -29,6 +29,7 @@ class Affine:
 
     def __call__(self, x):
         """Map rows of shape (n, n_in) to (n, n_out), in float64."""
+        x = x.reshape(len(x), -1)  # the output of a network may lack the second axis
         if x.shape[1] != len(self.weight):
             raise ValueError(
                 f"X has {x.shape[1]} features, but the teacher is expecting "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from sklearn.base import is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
@@ -52,8 +53,9 @@ def estimator_stages(model):
     Parameters
     ----------
     model : estimator
-        A skorch net, a linear model, a multilayer perceptron, or a pipeline of affine
-        transformers that ends with one of these.
+        A skorch net, a linear model, a multilayer perceptron, a pipeline of affine
+        transformers that ends with one of these, or any of them in a
+        TransformedTargetRegressor with an affine transformer of the target.
 
     Returns
     -------
@@ -73,6 +75,8 @@ def estimator_stages(model):
         *transformers, (_, last) = model.steps
         return [*_iter_affine_steps(transformers), *estimator_stages(last)]
     check_is_fitted(model)
+    if isinstance(model, TransformedTargetRegressor):
+        return [*estimator_stages(model.regressor_), _target_stage(model.transformer_)]
     if is_skorch_net(model):
         return [model.module_]
     if isinstance(model, MLPClassifier | MLPRegressor):
@@ -92,16 +96,36 @@ def _iter_affine_steps(steps):
 
 def _probe_transformer(transformer):
     check_is_fitted(transformer)
+    return _probe(
+        transformer,
+        "transform",
+        "The steps of a pipeline before its last must be affine, as StandardScaler and "
+        "PCA are",
+    )
+
+
+def _target_stage(transformer):
+    return _probe(
+        transformer,
+        "inverse_transform",
+        "The transformer of a TransformedTargetRegressor must be affine, as "
+        "StandardScaler is",
+    )
+
+
+def _probe(transformer, method, rule):
+    """Return the affine map that a method of a fitted transformer is."""
     bare = without_feature_names(transformer)
     try:
-        stage, cause = probe_affine(bare.transform, bare.n_features_in_), None
+        with np.errstate(all="ignore"):  # the probes need not suit what is not affine
+            stage = probe_affine(getattr(bare, method), bare.n_features_in_)
+        cause = None
     except (AttributeError, ValueError) as error:
         stage, cause = None, error
     if stage is None:
         raise TypeError(
-            "The steps of a pipeline before its last must be affine, as StandardScaler "
-            f"and PCA are, and {type(transformer).__name__} is not. Pass a "
-            "differentiable function from tensors to outputs instead."
+            f"{rule}, and {type(transformer).__name__} is not. Pass a differentiable "
+            "function from tensors to outputs instead."
         ) from cause
     return stage
 

@@ -35,6 +35,8 @@ class Teacher:
           evaluated in float64, and by its decision values if it is a classifier;
         - a fitted pipeline of affine transformers, such as StandardScaler, that ends with
           a skorch net or one of these models;
+        - a TransformedTargetRegressor of one of these, with an affine transformer of the
+          target;
         - any of these estimators in a `sklearn.frozen.FrozenEstimator`;
         - a function from a tensor to outputs, in operations of torch.
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import warnings
 import weakref
 
 import joblib
@@ -12,6 +13,7 @@ import pytest
 import torch
 from sklearn import linear_model
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -205,6 +207,57 @@ def test_pipeline_ends_with_a_skorch_net():
     teacher = Teacher(make_pipeline(scaler, net))
     expected = net.forward(scaler.transform(rows()))
     np.testing.assert_allclose(outputs(teacher, rows()), expected, atol=EXACT)
+
+
+@pytest.mark.parametrize("n_targets", [1, 3])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"transformer": StandardScaler()},
+        {"transformer": make_pipeline(MinMaxScaler(), StandardScaler())},
+        {"func": lambda y: 3 * y - 1, "inverse_func": lambda y: (y + 1) / 3},
+        {},
+    ],
+    ids=["scaler", "pipeline", "function", "none"],
+)
+def test_targets_that_are_scaled(params, n_targets):
+    X = rows(40)
+    y = 1000 + 50 * X[:, :n_targets].squeeze()
+    network = MLPRegressor(
+        hidden_layer_sizes=5, solver="lbfgs", max_iter=20, random_state=0
+    )
+    model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), **params)
+    with warnings.catch_warnings(action="ignore"):  # a few iterations do
+        model.fit(X, y)
+    teacher = Teacher(FrozenEstimator(model))
+    assert teacher.is_regressor
+    actual = outputs(teacher, rows())
+    assert actual.shape == (len(rows()), n_targets)
+    # Offsets of a thousand cost three digits.
+    expected = model.predict(rows()).reshape(actual.shape)
+    np.testing.assert_allclose(actual, expected, atol=EXACT * 1000)
+    assert input_gradients(teacher, rows(), target=0).shape == rows().shape
+
+
+def test_scaled_targets_of_a_network_without_a_second_axis():
+    net, _ = make_model("skorch")
+    model = TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler())
+    model.fit(rows(30), 5 * rows(30)[:, 0] + 3)
+    net = copy.deepcopy(net)
+    net.module_ = smooth_function
+    model.regressor_ = net
+    expected = model.transformer_.inverse_transform(
+        smooth_function(torch.as_tensor(rows())).reshape(-1, 1)
+    )
+    np.testing.assert_allclose(outputs(Teacher(model), rows()), expected, atol=EXACT)
+
+
+def test_targets_whose_transformer_is_not_affine():
+    model = TransformedTargetRegressor(
+        LinearRegression(), func=np.log, inverse_func=np.exp
+    ).fit(rows(30), np.exp(rows(30)[:, 0]))
+    with pytest.raises(TypeError, match=r"must be affine, .* FunctionTransformer is not"):
+        Teacher(model)
 
 
 def test_rows_of_any_shape_for_scikit_learn():
