@@ -65,6 +65,7 @@ def main():
     awd = AWDRegressor(
         make_net(),
         transformer=AdaptiveWaveletTransformer("db5", level=2),
+        features=None,
         estimator=HEAD,
     )
     strengths = {"transformer__alpha_attribution": STRENGTHS}

@@ -148,6 +148,7 @@ def digits(seed):
             **TRAINING,
         ),
         transformer=AdaptiveWaveletTransformer(ndim=2, mode="periodization"),
+        features=None,
         estimator=make_pipeline(StandardScaler(), head),
     )
     shared = {"estimator__logisticregression__C": [0.1, 1.0]}

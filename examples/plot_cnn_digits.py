@@ -75,6 +75,7 @@ head = LogisticRegression(
 model = AWDClassifier(
     cnn,
     transformer=AdaptiveWaveletTransformer("sym4", ndim=2, mode="periodization"),
+    features=None,  # the coefficients alone
     estimator=make_pipeline(StandardScaler(), head),
 )
 

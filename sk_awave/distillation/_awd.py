@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import Lasso
+from sklearn.linear_model import LassoCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -41,13 +42,25 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         `WaveletTransformer` no teacher is trained, which makes a baseline of the same
         form.
 
-    features : transformer, default=None
-        What summarises the coefficients, such as `SubbandPooling`: an unfitted
-        transformer with a parameter `transformer`, which is set to the learned one. By
-        default the coefficients are the features.
+    features : "auto", transformer or None, default="auto"
+        What the head is given:
+
+        - "auto": the coefficients and, beside them, the statistics of each band of
+          ``SubbandPooling()``: what happens at a certain time, and what happens at any
+          time. The L1 penalty of the head chooses among them;
+        - a transformer that summarises the coefficients, such as `SubbandPooling`: an
+          unfitted one, whose parameter `transformer` is left unset, and is set to the
+          learned one;
+        - None: the coefficients alone.
+
+        Coefficients and statistics that vary by rounding errors only are left out.
+        Where `transformer` is no wavelet transformer but summarises one itself, as
+        ``SubbandPooling(AdaptiveWaveletTransformer())`` does, "auto" and None are what it
+        returns.
 
     estimator : classifier, default=None
-        The head, by default an L1-regularised logistic regression on scaled features.
+        The head, by default an L1-regularised logistic regression on scaled features,
+        whose strength a cross-validation within the training samples chooses.
 
     random_state : int, RandomState instance or None, default=None
         For the default teacher, transformer and head.
@@ -157,7 +170,9 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         return make_pipeline(StandardScaler(), mlp)
 
     def _default_head(self):
-        return self._scaled(l1_logistic_regression(self.random_state))
+        logistic = l1_logistic_regression(self.random_state)
+        search = GridSearchCV(logistic, {"C": [0.1, 1.0, 10.0]}, cv=3)
+        return make_pipeline(StandardScaler(), search)
 
 
 class AWDRegressor(RegressorMixin, BaseAWD):
@@ -172,16 +187,17 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
         As in `AWDClassifier`; by default a small
-        :class:`~sklearn.neural_network.MLPRegressor` on scaled samples.
+        :class:`~sklearn.neural_network.MLPRegressor` on scaled samples and targets.
 
     transformer : transformer, default=None
         As in `AWDClassifier`.
 
-    features : transformer, default=None
+    features : "auto", transformer or None, default="auto"
         As in `AWDClassifier`.
 
     estimator : regressor, default=None
-        The head, by default a Lasso with ``alpha=0.01`` on scaled features and target.
+        The head, by default a Lasso on scaled features and target, whose strength a
+        cross-validation within the training samples chooses.
 
     random_state : int, RandomState instance or None, default=None
         For the default teacher and transformer.
@@ -240,10 +256,12 @@ class AWDRegressor(RegressorMixin, BaseAWD):
 
     def _default_teacher(self):
         mlp = MLPRegressor(**_MLP, random_state=self.random_state)
-        return make_pipeline(StandardScaler(), mlp)
+        return _of_scaled_target(make_pipeline(StandardScaler(), mlp))
 
     def _default_head(self):
-        lasso = TransformedTargetRegressor(
-            Lasso(alpha=0.01), transformer=StandardScaler()
-        )
-        return self._scaled(lasso)
+        lasso = LassoCV(alphas=np.logspace(-3, 0, 10), tol=1e-3)
+        return make_pipeline(StandardScaler(), _of_scaled_target(lasso))
+
+
+def _of_scaled_target(regressor):
+    return TransformedTargetRegressor(regressor, transformer=StandardScaler())

@@ -10,8 +10,7 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -21,7 +20,9 @@ from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
 from sk_awave.distillation._report import DistillationReport, learner_of, make_report
 from sk_awave.distillation._rounding import RoundingSelector
-from sk_awave.utils._sklearn import fit_context
+from sk_awave.feature_extraction import SubbandPooling
+from sk_awave.feature_extraction._base import check_features, features_of
+from sk_awave.utils._sklearn import StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
 
 
@@ -42,7 +43,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints = {
         "teacher": "no_validation",
         "transformer": [BaseEstimator, None],
-        "features": [BaseEstimator, None],
+        "features": [BaseEstimator, StrOptions({"auto"}), None],
         "estimator": [BaseEstimator, None],
         "random_state": ["random_state"],
     }
@@ -52,7 +53,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         teacher=None,
         *,
         transformer=None,
-        features=None,
+        features="auto",
         estimator=None,
         random_state=None,
     ):
@@ -82,25 +83,27 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if y is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        if isinstance(self.features, BaseEstimator):
+            check_features(self.features, type(self).__name__)
         X = validate_signals(self, X, reset=True)
         y = self._check_y(y)
         check_consistent_length(X, y)
-        transformer = clone(self._wavelet_transformer())
+        transformer, fitted = clone(self._wavelet_transformer()), {}
         learner = learner_of(transformer)
         if isinstance(learner, AdaptiveWaveletTransformer):
-            self.teacher_ = self._fit_teacher(X, y)
-            learner.set_params(teacher=as_teacher(self.teacher_))
+            fitted["teacher_"] = self._fit_teacher(X, y)
+            learner.set_params(teacher=as_teacher(fitted["teacher_"]))
             transformer.fit(X, y)
             for each in (learner, getattr(transformer, "transformer_", learner)):
                 each.set_params(teacher=None)  # the student does without it
         else:
             transformer.fit(X, y)
-        self.transformer_ = transformer
-        self.features_ = transformer
-        if self.features is not None:
-            frozen = FrozenEstimator(transformer)
-            self.features_ = clone(self.features).set_params(transformer=frozen).fit(X, y)
-        self.estimator_ = clone(self._head()).fit(self.features_.transform(X), y)
+        features = self._make_features(transformer).fit(X, y)
+        head = clone(self._head()).fit(features.transform(X), y)
+        vars(self).pop("teacher_", None)  # of an earlier fit
+        vars(self).update(
+            fitted, transformer_=transformer, features_=features, estimator_=head
+        )
         return self
 
     def predict(self, X):
@@ -197,10 +200,20 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _head(self):
         return self._default_head() if self.estimator is None else self.estimator
 
-    def _scaled(self, head):
-        """Put a head behind a scaler; statistics differ in unit, coefficients do not."""
-        clean = [RoundingSelector()] if self.features is None else []
-        return make_pipeline(*clean, StandardScaler(), head)
+    def _make_features(self, transformer):
+        """Return what makes features of signals by a fitted transformer."""
+        if isinstance(self.features, BaseEstimator):
+            return features_of(transformer, self.features)
+        features = FrozenEstimator(transformer)
+        if not hasattr(transformer, "layout_"):
+            return features  # no coefficients, but features already
+        if self.features == "auto":
+            # These statistics have the unit of coefficients.
+            features = FeatureUnion(
+                [("coefficients", features), ("statistics", SubbandPooling(features))],
+                verbose_feature_names_out=False,
+            )
+        return make_pipeline(features, RoundingSelector())
 
     @abstractmethod
     def _check_y(self, y): ...

@@ -2,6 +2,7 @@
 
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -71,3 +72,19 @@ class BaseOfBands(BaseContainer):
             X, y, fit_params, "layout_", " of bands"
         )
         return self
+
+
+def check_features(features, name):
+    """Raise ValueError if what summarises a learned wavelet has one of its own."""
+    own = features.get_params(deep=False).get("transformer")
+    if own is not None:
+        raise ValueError(
+            f"The 'features' of {name} summarise its own wavelet, so that their "
+            f"transformer {own!r} would not be used. Leave the 'transformer' of the "
+            f"features unset, or give it as the 'transformer' of {name}."
+        )
+
+
+def features_of(transformer, features):
+    """Return a clone of `features` that keeps the fitted transformer as it is."""
+    return clone(features).set_params(transformer=FrozenEstimator(transformer))

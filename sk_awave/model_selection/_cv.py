@@ -12,13 +12,13 @@ from sklearn.base import (
     clone,
     is_classifier,
 )
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sk_awave.decomposition import AdaptiveWaveletTransformer
+from sk_awave.feature_extraction._base import check_features, features_of
 from sk_awave.model_selection._path import (
     RATIOS,
     attribution_field,
@@ -176,7 +176,8 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            As in `adaptive_wavelet_path`, or if no ratio has a score in every fold.
+            As in `adaptive_wavelet_path`, if no ratio has a score in every fold, or if
+            `features` has a transformer of its own.
 
         Warns
         -----
@@ -186,6 +187,8 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         if y is None:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        if self.features is not None:
+            check_features(self.features, type(self).__name__)
         X = validate_signals(self, X, reset=True)
         y = np.asarray(y)
         check_consistent_length(X, y)
@@ -273,8 +276,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         for transformer in path:
             featurizer = transformer
             if self.features is not None:
-                frozen = FrozenEstimator(transformer)
-                featurizer = clone(self.features).set_params(transformer=frozen)
+                featurizer = features_of(transformer, self.features)
                 featurizer.fit(X[train], y[train])
             model = clone(self.estimator)
             model.fit(_as_array(featurizer.transform(X[train])), y[train])

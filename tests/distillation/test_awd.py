@@ -19,7 +19,7 @@ from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import Teacher
-from sk_awave.datasets import make_bursts
+from sk_awave.datasets import make_bursts, make_wavelet_regression
 from sk_awave.distillation import AWDClassifier, AWDRegressor
 from sk_awave.feature_extraction import SubbandPooling
 
@@ -56,6 +56,57 @@ def test_pooled_features_of_a_learned_wavelet(bursts):
     np.testing.assert_allclose(alone.fit_transform(X), model.features_.transform(X))
 
 
+def test_coefficients_and_statistics_are_the_features_by_default(bursts):
+    X, y = bursts
+    model = regressor().fit(X, y)
+    coeffs = model.transformer_.transform(X)
+    statistics = SubbandPooling(FrozenEstimator(model.transformer_)).fit(X)
+    features = model.features_.transform(X)
+    np.testing.assert_array_equal(
+        features, np.hstack([coeffs, statistics.transform(X)]), strict=True
+    )
+    names = model.get_feature_names_out().tolist()
+    assert names == [
+        *model.transformer_.get_feature_names_out(),
+        *statistics.get_feature_names_out(),
+    ]
+    assert model.estimator_[-1].regressor_.coef_.shape == (len(names),)
+    alone = regressor(features=None).fit(X, y)
+    np.testing.assert_array_equal(alone.features_.transform(X), coeffs)
+
+
+def test_defaults_suit_what_happens_at_any_time_and_at_a_certain_one():
+    """R2 is below zero of coefficients in the first case, of statistics in the second."""
+    X, y = make_bursts(400, random_state=0, return_X_y=True)
+    model = AWDRegressor(random_state=0).fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > 0.25
+    X, y = make_wavelet_regression(400, random_state=0, return_X_y=True)
+    model = AWDRegressor(random_state=0).fit(X[:300], y[:300])
+    assert model.score(X[300:], y[300:]) > 0.95
+
+
+def test_the_default_teacher_scales_the_target():
+    X, y = make_wavelet_regression(200, random_state=0, return_X_y=True)
+    model = AWDRegressor(random_state=0).fit(X, 1e6 + 1e3 * y)
+    assert model.teacher_.score(X, 1e6 + 1e3 * y) > 0.9
+    expected = AWDRegressor(random_state=0).fit(X, y).transformer_.filter_bank_
+    # As far as learning and the teacher's training converge.
+    np.testing.assert_allclose(model.transformer_.filter_bank_, expected, atol=1e-2)
+
+
+def test_features_of_a_wavelet_of_their_own_are_refused(bursts):
+    X, y = bursts
+    features = SubbandPooling(WaveletTransformer("db4"), statistics=("max",))
+    with pytest.raises(ValueError, match=r"features' of AWDRegressor .*'db4'.*unset, or"):
+        AWDRegressor(features=features).fit(X, y)
+    model = AWDRegressor(transformer=features).fit(X, y)
+    assert model.transformer_.transformer_.wavelet_.name == "db4"
+    np.testing.assert_array_equal(
+        model.features_.transform(X), clone(features).fit_transform(X)
+    )
+    assert model.get_feature_names_out()[0].endswith("max_1")
+
+
 def test_the_wavelet_is_learned_from_the_teacher(bursts):
     X, y = bursts
     model = regressor().fit(X, y)
@@ -69,8 +120,10 @@ def test_the_wavelet_is_learned_from_the_teacher(bursts):
 
 def test_a_fixed_wavelet_trains_no_teacher(bursts):
     X, y = bursts
-    model = regressor(transformer=WaveletTransformer("db2", level=2)).fit(X, y)
-    assert not hasattr(model, "teacher_")
+    fixed = WaveletTransformer("db2", level=2)
+    model = regressor(features=None).fit(X, y)
+    model.set_params(transformer=fixed).fit(X, y)
+    assert not hasattr(model, "teacher_"), "nor is that of an earlier fit kept"
     head = clone(model.estimator_).fit(model.transformer_.transform(X), y)
     np.testing.assert_allclose(
         model.predict(X), head.predict(model.transformer_.transform(X))

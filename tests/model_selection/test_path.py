@@ -230,6 +230,15 @@ def test_search_with_features_scoring_and_classifier(data):
     assert (search.scores_ < 0).all()
 
 
+def test_features_of_a_wavelet_of_their_own_are_refused(data):
+    X, gradients, y = data
+    search = AdaptiveWaveletTransformerCV(
+        transformer(), Ridge(), features=SubbandPooling(transformer())
+    )
+    with pytest.raises(ValueError, match="Leave the 'transformer' of the features unset"):
+        search.fit(X, y, input_gradients=gradients)
+
+
 def test_search_of_tensors(data):
     X, gradients, y = data
     args = (transformer(), Ridge())
@@ -254,7 +263,7 @@ def test_distillation_with_a_search_trains_one_teacher(data):
             return super().fit(X, y)
 
     search = AdaptiveWaveletTransformerCV(transformer(), Ridge(), ratios=RATIOS)
-    model = AWDRegressor(Recorder(), transformer=search, estimator=Ridge())
+    model = AWDRegressor(Recorder(), transformer=search, features=None, estimator=Ridge())
     model.fit(X, y)
     assert trained == [60]
     assert model.transformer_.ratio_ in RATIOS
