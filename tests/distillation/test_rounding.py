@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 
-from sk_awave import AWDClassifier
+from sk_awave import AWDClassifier, AWDRegressor, WaveletTransformer
 from sk_awave.distillation._rounding import RoundingSelector
 
 
@@ -24,7 +24,26 @@ def test_nothing_is_dropped_where_nothing_varies():
     assert RoundingSelector().fit(np.ones((5, 3))).support_.all()
 
 
-def test_predictions_do_not_depend_on_the_dtype():
+@pytest.mark.parametrize("features", ["auto", None])
+@pytest.mark.parametrize("Model", [AWDClassifier, AWDRegressor])
+def test_predictions_do_not_depend_on_the_dtype(Model, features):
+    """Details of constant signals are rounding errors: 1e-8 or 1e-16, and no features.
+
+    The number of samples is so small that a head finds some among them to predict by.
+    """
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.standard_normal((30, 1)), 16, axis=1).astype(np.float32)
+    y = rng.standard_normal(30) > 0
+    model = Model(
+        transformer=WaveletTransformer("db3", level=1), features=features, random_state=0
+    ).fit(X, y)
+    names = model.get_feature_names_out()
+    assert {name[:3] for name in names} == {"cA1"}
+    expected = model.predict(X.astype(np.float64))
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-5)
+
+
+def test_a_learned_wavelet_may_make_coefficients_vanish():
     # Signals of two samples, of which the learned wavelet makes half the coefficients 0.
     X, y = make_blobs(200, centers=2, random_state=0)
     X = X.astype(np.float32)
