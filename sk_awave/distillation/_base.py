@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
-from sk_awave.distillation._report import DistillationReport, learner_of, make_report
+from sk_awave.distillation._report import DistillationReport, make_report
 from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.feature_extraction import SubbandPooling
 from sk_awave.feature_extraction._base import check_features, features_of
@@ -35,6 +35,24 @@ def estimator_has(method):
         return True
 
     return check
+
+
+def _find_learner(transformer):
+    """Return what learns within a transformer: a search, or what summarises it."""
+    while not isinstance(transformer, AdaptiveWaveletTransformer | FrozenEstimator):
+        if not hasattr(transformer, "transformer"):
+            break
+        transformer = transformer.transformer
+    return transformer
+
+
+def _drop_teachers(transformer):
+    """Take the teacher from all transformers that a transformer consists of."""
+    if isinstance(transformer, AdaptiveWaveletTransformer):
+        transformer.set_params(teacher=None)
+    for name in ("transformer", "transformer_"):
+        if hasattr(transformer, name):
+            _drop_teachers(getattr(transformer, name))
 
 
 class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -89,13 +107,12 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         y = self._check_y(y)
         check_consistent_length(X, y)
         transformer, fitted = clone(self._wavelet_transformer()), {}
-        learner = learner_of(transformer)
+        learner = _find_learner(transformer)
         if isinstance(learner, AdaptiveWaveletTransformer):
             fitted["teacher_"] = self._fit_teacher(X, y)
             learner.set_params(teacher=as_teacher(fitted["teacher_"]))
             transformer.fit(X, y)
-            for each in (learner, getattr(transformer, "transformer_", learner)):
-                each.set_params(teacher=None)  # the student does without it
+            _drop_teachers(transformer)  # the student does without
         else:
             transformer.fit(X, y)
         features = self._make_features(transformer).fit(X, y)
@@ -148,12 +165,16 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """Compare student, teacher and honest baselines by cross-validation.
 
         In the spirit of the three desiderata of Murdoch et al. (2019): predictive
-        accuracy (of the student, the teacher, and the same linear model on raw samples,
-        db5 and the best fixed wavelet, which an inner cross-validation chooses),
-        descriptive accuracy (the student's agreement with the teacher) and relevancy (how
-        much there is to read). Everything is refitted in each fold but a frozen teacher.
-        After a search, report its ``best_estimator_`` on samples that the search has not
-        seen: on those it has, the student that was chosen on them looks too good.
+        accuracy (of the student, the teacher, and the same head on raw samples, on the
+        features of db5 and on those of the best fixed wavelet, which an inner
+        cross-validation chooses), descriptive accuracy (the student's agreement with the
+        teacher) and relevancy (how much there is to read).
+
+        All wavelets are compared at the student's level. Everything is refitted in each
+        fold but what is frozen. The default head chooses its strength anew for each
+        contender; give an `estimator` that does so, too, or its strength favours one of
+        them. After a search, report its ``best_estimator_`` on samples that the search
+        has not seen: on those it has, the student that was chosen on them looks too good.
 
         Parameters
         ----------

@@ -1,5 +1,7 @@
 """What a distillation is worth: accuracy, fidelity, and how much there is to read."""
 
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,8 +13,10 @@ from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sk_awave.attribution._estimators import unfreeze
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.decomposition import WaveletTransformer
+from sk_awave.feature_extraction._base import BaseContainer
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -30,14 +34,21 @@ class DistillationReport:
         "accuracy" or "R2".
     rows : tuple of dict
         For each contender: "model", "score" (mean over the folds), "standard error",
-        "features" (the weights that are not zero, in the last fold) and "us / sample"
-        (prediction time in microseconds, the transform included).
+        "minus student" (the score less that of the student), "paired standard error" (of
+        this difference, over the same folds), "features" (the weights that are not zero,
+        in the last fold) and "us / sample" (prediction time in microseconds, the
+        transform included).
     fidelity : float or None
         The student's accuracy or R2 in predicting the teacher's predictions; None where
         the wavelet is fixed, and so without a teacher.
-    n_taps : int
+    best_wavelets : tuple of str
+        What "best fixed wavelet" was in each fold; empty, as there is no such contender,
+        where the student has no wavelet.
+    level : int or None
+        The level of all wavelets that are compared.
+    n_taps : int or None
         The taps of the learned filter.
-    n_coeffs : int
+    n_coeffs : int or None
         The coefficients of a sample.
     n_values : int
         The values of a sample: what `n_coeffs` is to be compared with.
@@ -58,8 +69,10 @@ class DistillationReport:
     metric: str
     rows: tuple[dict, ...]
     fidelity: float | None
-    n_taps: int
-    n_coeffs: int
+    best_wavelets: tuple[str, ...]
+    level: int | None
+    n_taps: int | None
+    n_coeffs: int | None
     n_values: int
 
     def to_frame(self):
@@ -74,29 +87,47 @@ class DistillationReport:
         return pd.DataFrame(self.rows).set_index("model")
 
     def _notes(self):
-        notes = [
-            f"its filter: {self.n_taps} taps; {self.n_coeffs} coefficients for "
-            f"{self.n_values} values of a sample ({self.n_coeffs / self.n_values:.2f})",
-        ]
+        notes = []
         if self.fidelity is not None:
-            text = f"fidelity of student to teacher: {self.fidelity:.3f} ({self.metric})"
-            notes.insert(0, text)
+            notes.append(
+                f"fidelity of student to teacher: {self.fidelity:.3f} ({self.metric})"
+            )
+        if self.best_wavelets:
+            counts = Counter(self.best_wavelets).most_common()
+            chosen = ", ".join(f"{name} in {count}" for name, count in counts)
+            notes.append(
+                f"best fixed wavelet: {chosen} of {len(self.best_wavelets)} folds"
+            )
+        if self.n_coeffs is not None:
+            notes.append(
+                f"the student's filter: {self.n_taps} taps; all wavelets at level "
+                f"{self.level}; {self.n_coeffs} coefficients for {self.n_values} values "
+                f"of a sample ({self.n_coeffs / self.n_values:.2f})"
+            )
         return notes
 
     def _cells(self):
         """Return the table as text: a header and a line for each row."""
-        header = ["model", self.metric, "std. error", "features", "us / sample"]
+        header = ["model", self.metric, "std. error", "minus student", "std. error"]
         lines = [
             [
                 row["model"],
                 f"{row['score']:.3f}",
                 f"{row['standard error']:.3f}",
+                *(
+                    ["", ""]
+                    if row["model"] == "student"
+                    else [
+                        f"{row['minus student']:+.3f}",
+                        f"{row['paired standard error']:.3f}",
+                    ]
+                ),
                 "-" if row["features"] is None else str(row["features"]),
                 f"{row['us / sample']:.1f}",
             ]
             for row in self.rows
         ]
-        return header, lines
+        return [*header, "features", "us / sample"], lines
 
     def __repr__(self):
         header, lines = self._cells()
@@ -126,32 +157,49 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
     classifies = is_classifier(model)
     score = accuracy_score if classifies else r2_score
     folds = list(check_cv(cv, y, classifier=classifies).split(X, y))
-    runs = {
-        name: cross_validate(
-            contender, X, y, cv=folds, n_jobs=n_jobs, return_estimator=True
+
+    def run(contender):
+        run = cross_validate(
+            contender,
+            *(X, y),
+            cv=folds,
+            n_jobs=n_jobs,
+            return_estimator=True,
+            error_score="raise",
         )
-        for name, contender in _contenders(model, wavelets).items()
-    }
-    rows = [
-        _row(name, run["test_score"], run["estimator"][-1], X)
-        for name, run in runs.items()
-    ]
-    student, fidelity = runs["student"]["estimator"][-1], None
+        return run["test_score"], run["estimator"]
+
+    scores, students = run(model)
+    student = students[-1]
+    wavelet = wavelet_of(student.transformer_)
+    layout = None if wavelet is None else wavelet.layout_
+    contenders = {"student": (scores, student)}
+    fidelity, best = None, ()
     if hasattr(student, "teacher_"):
-        scores, fidelities = [], []
-        for fitted, (_, test) in zip(runs["student"]["estimator"], folds, strict=True):
-            taught = teacher_predict(fitted, X[test])
-            scores.append(score(y[test], taught))
-            fidelities.append(score(taught, fitted.predict(X[test])))
-        rows.insert(1, _row("teacher", scores, _TeacherModel(student), X))
-        fidelity = float(np.mean(fidelities))
-    layout = student.transformer_.layout_
+        taught = [
+            (y[test], teacher_predict(fitted, X[test]), fitted.predict(X[test]))
+            for fitted, (_, test) in zip(students, folds, strict=True)
+        ]
+        teacher_scores = [score(truth, teacher) for truth, teacher, _ in taught]
+        contenders["teacher"] = (teacher_scores, _TeacherModel(student))
+        fidelity = float(np.mean([score(teacher, own) for _, teacher, own in taught]))
+    for name, baseline in _baselines(model, layout, wavelets).items():
+        baseline_scores, fitted = run(baseline)
+        contenders[name] = (baseline_scores, fitted[-1])
+        if name == "best fixed wavelet":
+            searched = [wavelet_of(each.best_estimator_.transformer_) for each in fitted]
+            best = tuple(each.wavelet_.name for each in searched)
     return DistillationReport(
         metric="accuracy" if classifies else "R2",
-        rows=tuple(rows),
+        rows=tuple(
+            _row(name, np.asarray(own), scores, fitted, X)
+            for name, (own, fitted) in contenders.items()
+        ),
         fidelity=fidelity,
-        n_taps=layout.filter_length,
-        n_coeffs=layout.n_coeffs,
+        best_wavelets=best,
+        level=layout and layout.level,
+        n_taps=layout and layout.filter_length,
+        n_coeffs=layout and layout.n_coeffs,
         n_values=student.n_features_in_,
     )
 
@@ -187,36 +235,61 @@ class _TeacherModel:
         self.predict = lambda X: teacher_predict(model, X)
 
 
-def learner_of(transformer):
-    """Return the transformer itself, or the one that a search of strengths is over."""
-    return getattr(transformer, "transformer", transformer)
+def wavelet_of(transformer):
+    """Return the fitted wavelet transformer within a transformer, or None."""
+    while not hasattr(transformer, "layout_") and hasattr(transformer, "transformer_"):
+        transformer = transformer.transformer_
+    return transformer if hasattr(transformer, "layout_") else None
 
 
-def _contenders(model, wavelets):
-    """Return the student and the baselines, which have the same head and features."""
-    transformer = learner_of(model._wavelet_transformer())
-    shared = {
-        name: getattr(transformer, name)
-        for name in ("level", "mode", "ndim", "signal_shape")
-        if hasattr(transformer, name)
-    }
-    fixed = clone(model).set_params(transformer=WaveletTransformer("db5", **shared))
+class _FixedWavelet(WaveletTransformer):
+    """A fixed wavelet at the student's level, even if that is deep for its length."""
+
+    def fit(self, X, y=None):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "level=.* is too high", UserWarning)
+            return super().fit(X, y)
+
+
+def _baselines(model, layout, wavelets):
+    """Return the baselines, which have the student's head, features and level."""
     rows = FunctionTransformer(_flatten)
-    return {
-        "student": model,
-        "raw samples": Pipeline([("rows", rows), ("head", clone(model._head()))]),
-        "db5": fixed,
-        "best fixed wavelet": GridSearchCV(
-            fixed, {"transformer__wavelet": list(wavelets or WAVELETS)}, cv=3
-        ),
+    raw = Pipeline([("rows", rows), ("head", clone(model._head()))])
+    if layout is None:
+        return {"raw samples": raw}
+    channels = () if layout.n_channels is None else (layout.n_channels,)
+    shared = {
+        "level": layout.level,
+        "mode": layout.mode,
+        "ndim": len(layout.signal_shape),
+        "signal_shape": (*channels, *layout.signal_shape),
     }
+
+    def fixed(name):
+        return _with_wavelet(model._wavelet_transformer(), _FixedWavelet(name, **shared))
+
+    candidates = [fixed(name) for name in wavelets or WAVELETS]
+    return {
+        "raw samples": raw,
+        "db5": clone(model).set_params(transformer=fixed("db5")),
+        "best fixed wavelet": GridSearchCV(model, {"transformer": candidates}, cv=3),
+    }
+
+
+def _with_wavelet(transformer, fixed):
+    """Put a fixed wavelet in the place of the learned one, within what summarises it."""
+    transformer = unfreeze(transformer)
+    if not isinstance(transformer, BaseContainer):
+        return fixed
+    inner = _with_wavelet(transformer.transformer, fixed)
+    return clone(transformer).set_params(transformer=inner)
 
 
 def _flatten(X):
     return X.reshape(len(X), -1)
 
 
-def _row(name, scores, fitted, X):
+def _row(name, scores, students, fitted, X):
     """Summarise the folds of a contender, and time the predictions of one of them."""
     seconds = []
     for _ in range(_REPEATS):
@@ -226,10 +299,21 @@ def _row(name, scores, fitted, X):
     return {
         "model": name,
         "score": float(np.mean(scores)),
-        "standard error": float(np.std(scores, ddof=1) / np.sqrt(len(scores))),
+        "standard error": _standard_error(scores),
+        "minus student": float(np.mean(scores - students)),
+        "paired standard error": _standard_error(scores - students),
         "features": _count_features(fitted),
         "us / sample": 1e6 * float(np.median(seconds)) / len(X),
     }
+
+
+def _standard_error(values):
+    """Return the standard error of a mean over folds; NaN of a single one."""
+    return (
+        float(np.std(values, ddof=1) / np.sqrt(len(values)))
+        if len(values) > 1
+        else np.nan
+    )
 
 
 def _count_features(model):

@@ -76,7 +76,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
     transformer_ : AdaptiveWaveletTransformer
         The transformer learned at the best ratio.
 
-    wavelet_, layout_
+    wavelet_, filter_bank_, level_, layout_
         Those of `transformer_`.
 
     ratio_ : float
@@ -206,8 +206,8 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         self.ratios_, self.scores_ = ratios, scores
         self.ratio_ = float(ratios[best])
         self.transformer_ = path[-1]
-        self.wavelet_ = self.transformer_.wavelet_
-        self.layout_ = self.transformer_.layout_
+        for name in ("wavelet_", "filter_bank_", "level_", "layout_"):
+            setattr(self, name, getattr(self.transformer_, name))
         return self
 
     def transform(self, X):

@@ -34,7 +34,11 @@ from sklearn.preprocessing import (
 )
 from teachers import LENGTH, make_model, make_module, rows, smooth_function
 
-from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    AdaptiveWaveletTransformerCV,
+    WaveletTransformer,
+)
 from sk_awave.attribution import METHODS, Teacher, TransformImportance, input_gradients
 from sk_awave.engine._reference import unpack, waverec
 
@@ -414,3 +418,19 @@ def test_samples_of_another_shape():
     trim = TransformImportance(wavelet, wavy).fit(X)
     with pytest.raises(ValueError, match=r"expecting samples of shape \(2, 20\)"):
         trim.transform(X.reshape(5, 4, 10))
+
+
+def test_a_wavelet_of_a_search():
+    X = np.random.default_rng(0).standard_normal((40, 16)).cumsum(1)
+    teacher = Teacher(LinearRegression().fit(X, X[:, 3]))
+    search = AdaptiveWaveletTransformerCV(
+        AdaptiveWaveletTransformer("db2", level=1, teacher=teacher),
+        LinearRegression(),
+        ratios=[0, 1],
+        cv=2,
+    ).fit(X, X[:, 3])
+    scores = TransformImportance(search, teacher).fit(X).transform(X)
+    expected = search.transformer_.attributions(X)
+    np.testing.assert_allclose(scores, expected, atol=1e-12)
+    assert search.filter_bank_ is search.transformer_.filter_bank_
+    assert search.level_ == 1

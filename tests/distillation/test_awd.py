@@ -2,22 +2,28 @@
 
 import pickle
 import warnings
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.linear_model import Lasso, LassoCV, LogisticRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_val_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    AdaptiveWaveletTransformerCV,
+    WaveletThresholder,
+    WaveletTransformer,
+)
 from sk_awave.attribution import Teacher
 from sk_awave.datasets import make_bursts, make_wavelet_regression
 from sk_awave.distillation import AWDClassifier, AWDRegressor
@@ -246,7 +252,28 @@ def test_report_of_a_regression(bursts):
         fidelities.append(r2_score(fold.teacher_.predict(X[test]), fold.predict(X[test])))
     assert report.fidelity == pytest.approx(np.mean(fidelities))
     assert (report.n_taps, report.n_values) == (4, 40)
-    assert "4 taps" in repr(report)
+    assert "4 taps; all wavelets at level 2" in repr(report)
+    # Baselines by hand, and what they differ by from the student.
+    wavelets = {"transformer__wavelet": ["haar", "db2"]}
+    db5 = clone(model).set_params(transformer=WaveletTransformer("db5", level=2))
+    search, chosen = GridSearchCV(db5, wavelets, cv=3), []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "level=2 is too high")
+        others = cross_val_score(db5, X, y, cv=3)
+        for test in np.array_split(np.arange(len(X)), 3):
+            train = np.setdiff1d(np.arange(len(X)), test)
+            search.fit(X[train], y[train])
+            chosen.append(search.best_params_["transformer__wavelet"])
+    assert frame.loc["db5", "score"] == pytest.approx(others.mean())
+    assert frame.loc["db5", "minus student"] == pytest.approx((others - scores).mean())
+    error = (others - scores).std(ddof=1) / np.sqrt(3)
+    assert frame.loc["db5", "paired standard error"] == pytest.approx(error)
+    assert report.best_wavelets == tuple(chosen)
+    assert f"best fixed wavelet: {Counter(chosen).most_common(1)[0][0]} in" in repr(
+        report
+    )
+    raw = cross_val_score(clone(model.fit(X, y).estimator_), X, y, cv=3)
+    assert frame.loc["raw samples", "score"] == pytest.approx(raw.mean())
     assert repr(report).splitlines()[1].startswith("student")
     assert report._repr_html_().count("<tr>") == 6
 
@@ -294,12 +321,113 @@ def test_runs_are_reproducible(bursts):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("noise", [0, 1])
+def test_default_heads_of_a_report_are_tuned(noise):
+    """Of one strength, they would be too strong for the first, too weak for the other."""
+    X, y = make_wavelet_regression(300, random_state=0, return_X_y=True)
+    y = y + noise * y.std() * np.random.default_rng(0).standard_normal(len(y))
+    frame = AWDRegressor(random_state=0).report(X, y, cv=3, wavelets=["db2"]).to_frame()
+    tuned = make_pipeline(StandardScaler(), LassoCV(tol=1e-3))
+    expected = cross_val_score(tuned, X, y, cv=3).mean()
+    assert frame.loc["raw samples", "score"] == pytest.approx(expected, abs=0.02)
+
+
+TINY = np.random.default_rng(0).standard_normal((9, 40))
+
+
+def learned(**params):
+    return AdaptiveWaveletTransformer("haar", level=3, max_iter=2, **params)
+
+
+def search_of_ratios(**params):
+    return AdaptiveWaveletTransformerCV(
+        learned(**params), Ridge(), features=pooling(), ratios=[0, 1], cv=2
+    )
+
+
+def in_pooling(wavelet):
+    return pooling(transformer=wavelet)
+
+
+@pytest.mark.parametrize(
+    "wrap, frozen, make_learner",
+    [
+        (None, False, learned),
+        (in_pooling, False, learned),
+        (WaveletThresholder, False, learned),
+        (None, False, search_of_ratios),
+        (in_pooling, False, search_of_ratios),
+        (None, True, learned),
+        (None, True, search_of_ratios),
+        (in_pooling, True, learned),
+        (in_pooling, False, lambda teacher: WaveletTransformer("haar", level=3)),
+        (in_pooling, False, lambda teacher: FrozenEstimator(learned().fit(TINY))),
+    ],
+)
+def test_report_of_every_estimator_that_fits(bursts, wrap, frozen, make_learner):
+    X, y = bursts[0][:90], bursts[1][:90]
+    teacher = Teacher(Ridge().fit(X, y))
+    learner = make_learner(teacher=teacher)
+    transformer = learner if wrap is None else wrap(learner)
+    if frozen:
+        transformer = FrozenEstimator(transformer.fit(X, y))
+    model = AWDRegressor(teacher, transformer=transformer, estimator=Ridge(10.0))
+    report = model.report(X, y, cv=2, wavelets=["db2", "sym8"])
+    frame = report.to_frame()
+    learns = isinstance(
+        learner, AdaptiveWaveletTransformer | AdaptiveWaveletTransformerCV
+    )
+    assert ("teacher" in frame.index) == (learns and not frozen)
+    assert report.level == 3
+    assert set(report.best_wavelets) <= {"db2", "sym8"}
+    # The baseline is the student with a fixed wavelet, as deep as the student's.
+    fixed = WaveletTransformer("db5", level=3)
+    model.set_params(transformer=fixed if wrap is None else wrap(fixed))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "level=3 is too high")
+        expected = cross_val_score(model, X, y, cv=2)
+    assert frame.loc["db5", "score"] == pytest.approx(expected.mean(), abs=1e-9)
+
+
+def test_report_without_a_wavelet(bursts):
+    X, y = bursts[0][:90], bursts[1][:90]
+    report = AWDRegressor(transformer=FunctionTransformer(np.abs)).report(X, y, cv=2)
+    assert [row["model"] for row in report.rows] == ["student", "raw samples"]
+    assert report.level is None
+    assert report.best_wavelets == ()
+    assert len(repr(report).splitlines()) == 3
+
+
+def test_report_of_one_fold(bursts):
+    X, y = bursts[0][:90], bursts[1][:90]
+    model = AWDRegressor(transformer=WaveletTransformer("db2", level=2))
+    report = model.report(X, y, cv=ShuffleSplit(1, random_state=0), wavelets=["haar"])
+    assert np.isnan(report.rows[1]["standard error"])
+
+
+def test_a_frozen_search_keeps_its_teacher(bursts):
+    X, y = bursts[0][:90], bursts[1][:90]
+    teacher = Teacher(Ridge().fit(X, y))
+    search = search_of_ratios(teacher=teacher).fit(X, y)
+    model = AWDRegressor(transformer=FrozenEstimator(search)).fit(X, y)
+    assert search.transformer.teacher is teacher
+    assert search.transformer_.teacher is teacher
+    assert not hasattr(model, "teacher_")
+
+
+def test_students_of_pooled_searches_do_without_the_teacher(bursts):
+    X, y = bursts[0][:90], bursts[1][:90]
+    teacher = Teacher(Ridge().fit(X, y))
+    pooled = pooling(transformer=search_of_ratios())
+    model = AWDRegressor(teacher, transformer=pooled, estimator=Ridge()).fit(X, y)
+    assert model.teacher_ is teacher
+    assert pickle.dumps(model.student_).find(b"Teacher") < 0
+
+
 def test_report_of_a_fixed_wavelet_has_no_teacher():
     X, y = make_bursts(60, random_state=0, return_X_y=True)
     model = AWDRegressor(transformer=WaveletTransformer("db2", level=2))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "level=2 is too high")  # for db5
-        report = model.report(X, y, cv=2, wavelets=["haar"])
+    report = model.report(X, y, cv=2, wavelets=["haar"])
     assert "teacher" not in report.to_frame().index
     assert report.fidelity is None
     assert "fidelity" not in repr(report)
