@@ -126,7 +126,8 @@ class Teacher:
         TypeError
             If the model does not return a tensor.
         ValueError
-            If its outputs are of another shape, or not finite.
+            If the model cannot evaluate samples of this shape, or its outputs are of
+            another shape, or not finite.
         """
         n_samples, outputs = len(x), self._reshape(x)
         with self._evaluating():
@@ -240,12 +241,15 @@ def _apply(stage, x):
         x = x.to(like.device, like.dtype)
     try:
         outputs = stage(x)
-    except RuntimeError as error:
-        error.add_note(
-            f"The teacher saw an input of shape {tuple(x.shape)}. If it expects samples "
-            "of another shape, set input_shape of Teacher."
-        )
+    except torch.cuda.OutOfMemoryError:
         raise
+    except (RuntimeError, IndexError) as error:
+        sample = tuple(x.shape[1:])
+        raise ValueError(
+            f"The teacher fails on {len(x)} samples of shape {sample}: {error}. If it "
+            f"expects another shape, such as {(1, *sample)} where it has a channel axis, "
+            f"pass Teacher(model, input_shape={(1, *sample)})."
+        ) from error
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
 

@@ -321,7 +321,7 @@ def test_module_comes_back_as_it_went_in(kind):
 
 def test_module_comes_back_after_an_error():
     module = make_module("perceptron")
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(ValueError, match="shapes cannot be multiplied"):
         Teacher(module).outputs(torch.randn(2, LENGTH + 1))
     assert all(m.training for m in module.modules())
 
@@ -562,10 +562,14 @@ def test_input_shape_of_another_size():
 
 
 def test_inputs_of_another_shape_than_the_module_takes():
-    teacher = Teacher(nn.Linear(3, 2))
-    with pytest.raises(RuntimeError) as info:
-        teacher.outputs(torch.randn(2, LENGTH))
-    assert "set input_shape" in info.value.__notes__[0]
+    convolution = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.LazyLinear(1))
+    convolution(torch.zeros(1, 1, LENGTH))
+    remedy = rf"pass Teacher\(model, input_shape=\(1, {LENGTH}\)\)"
+    for model in (nn.Linear(3, 2), convolution, make_module("recurrent").float()):
+        with pytest.raises(ValueError, match=remedy) as info:
+            Teacher(model).outputs(torch.randn(20, LENGTH))
+        assert isinstance(info.value.__cause__, RuntimeError | IndexError)
+    Teacher(convolution, input_shape=(1, LENGTH)).outputs(torch.randn(20, LENGTH))
     with pytest.raises(ValueError, match=r"X has 5 features, .* expecting 12 features"):
         make_teacher("linear regression").outputs(torch.randn(2, 5))
 
