@@ -33,6 +33,9 @@ _CHUNK_SIZE = 2**18
 #: The share of the change of an output that integrated gradients may miss.
 _COMPLETENESS = 0.01
 
+#: The least and the largest number of steps that "auto" tries.
+_STEPS = (50, 800)
+
 _NOT_DIFFERENTIABLE = (
     "The teacher is not differentiable: no gradient of its output reaches its input. "
     "Compute all of it with torch, without detach(), numpy() or no_grad()."
@@ -42,7 +45,7 @@ _NOT_DIFFERENTIABLE = (
 @validate_params(
     {
         "method": [StrOptions(set(METHODS)), callable],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
@@ -57,7 +60,7 @@ def input_gradients(
     method="saliency",
     target="auto",
     y=None,
-    n_steps=50,
+    n_steps="auto",
     noise_level=0.15,
     baselines=None,
     batch_size=None,
@@ -107,9 +110,10 @@ def input_gradients(
     y : array-like of shape (n_samples,), default=None
         Labels, for ``target="label"``: of ``teacher.classes_``, or indices of outputs.
 
-    n_steps : int, default=50
+    n_steps : int or "auto", default="auto"
         The number of points that "integrated_gradients", "smoothgrad" and
-        "expected_gradients" average over.
+        "expected_gradients" average over. "auto" is 50, doubled for integrated gradients
+        until they add up to the change of the output, up to 800.
 
     noise_level : float, default=0.15
         The standard deviation of the noise of "smoothgrad", as a fraction of the range of
@@ -188,14 +192,15 @@ def input_gradients(
     teacher = as_teacher(teacher)
     samples = as_samples(X, teacher, "X")
     targets = Targets(target, y, teacher, len(samples))
-    path = None
     baselines = _check_baselines(baselines, method, samples, teacher)
-    if not (callable(method) or method in LOCAL_METHODS):
-        path = make_path(method, n_steps, noise_level, baselines, random_state)
     device = _choose_device(device, teacher, samples)
     size = batch_size or max(1, _CHUNK_SIZE // samples[0].numel())
-    fields, misses = [], []
-    with torch.inference_mode(False), torch.enable_grad():
+
+    def compute(n_steps):
+        path = None
+        if not (callable(method) or method in LOCAL_METHODS):
+            path = make_path(method, n_steps, noise_level, baselines, random_state)
+        fields, misses = [], []
         for start in range(0, len(samples), size):
             rows = slice(start, start + size)
             # A copy: samples may be read-only, and a teacher may work in place.
@@ -209,10 +214,17 @@ def input_gradients(
                 field, miss = _average(teacher, x, select, path, method)
                 misses.append(miss)
             fields.append(field.to(samples))
-        field = torch.cat(fields, 1)
-    _check_field(field)
-    if method == "integrated_gradients":
-        _warn_if_incomplete(torch.stack(misses), n_steps)
+        return torch.cat(fields, 1), misses
+
+    steps, last = _STEPS if n_steps == "auto" else (n_steps, n_steps)
+    with torch.inference_mode(False), torch.enable_grad():
+        field, misses = compute(steps)
+        _check_field(field)
+        if method == "integrated_gradients":
+            while _is_incomplete(misses) and steps < last:
+                steps *= 2
+                field, misses = compute(steps)
+            _warn_if_incomplete(misses, steps, n_steps)
     field = field[0] if targets.is_single else field
     return field if isinstance(X, torch.Tensor) else field.numpy()
 
@@ -319,13 +331,28 @@ def _check_field(field):
         )
 
 
-def _warn_if_incomplete(misses, n_steps):
+def _worst(misses):
+    """Return the largest gap and the largest change of the output of all chunks."""
+    return torch.stack(misses).amax(0).tolist()
+
+
+def _is_incomplete(misses):
+    gap, change = _worst(misses)
+    return gap > _COMPLETENESS * change
+
+
+def _warn_if_incomplete(misses, steps, n_steps):
     """Warn if integrated gradients do not add up to the change of the output."""
-    gap, change = misses.amax(0).tolist()
-    if gap > _COMPLETENESS * change:
+    if _is_incomplete(misses):
+        gap, change = _worst(misses)
+        remedy = (
+            "The teacher is too rough on the way: use another method."
+            if n_steps == "auto"
+            else "Set n_steps higher, or to 'auto'."
+        )
         warnings.warn(
-            f"With n_steps={n_steps} integrated gradients miss completeness by up to "
+            f"With n_steps={steps} integrated gradients miss completeness by up to "
             f"{gap:.2g}, where the output changes by up to {change:.2g} from the zero "
-            "baseline. Set n_steps higher.",
+            f"baseline. {remedy}",
             stacklevel=4,
         )

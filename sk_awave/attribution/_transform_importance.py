@@ -49,7 +49,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     target : int, "predicted" or "auto", default="auto"
         As in `input_gradients`.
 
-    n_steps : int, default=50
+    n_steps : int or "auto", default="auto"
         As in `input_gradients`.
 
     noise_level : float, default=0.15
@@ -123,7 +123,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             Interval(Integral, 0, None, closed="left"),
             StrOptions({"predicted", "auto"}),
         ],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
@@ -137,7 +137,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         *,
         method="saliency",
         target="auto",
-        n_steps=50,
+        n_steps="auto",
         noise_level=0.15,
         batch_size=None,
         device="auto",

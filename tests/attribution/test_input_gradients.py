@@ -156,6 +156,30 @@ def test_incomplete_integrated_gradients_warn():
     input_gradients(steep, rows(), method="integrated_gradients", n_steps=300)
 
 
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_integrated_gradients_take_as_many_steps_as_they_need(batch_size):
+    def steep(x):
+        return torch.tanh(60 * (x.sum(1) - 1))
+
+    X = np.linspace(0.3, 2, 6)[:, None] * np.ones(3)
+    kwargs = {"method": "integrated_gradients", "batch_size": batch_size}
+    with pytest.warns(UserWarning, match=r"n_steps=50 .* higher, or to 'auto'"):
+        input_gradients(steep, X, n_steps=50, **kwargs)
+    field = input_gradients(steep, X, **kwargs)
+    change = np.tanh(60 * (X.sum(1) - 1)) - np.tanh(-60)
+    np.testing.assert_allclose((X * field).sum(1), change, atol=0.02)
+
+
+def test_integrated_gradients_of_a_jump_are_never_complete():
+    X = np.linspace(0.3, 2, 6)[:, None] * np.ones(3)
+
+    def jump(x):
+        return (x.sum(1) > 1) + 0.1 * x.sum(1)
+
+    with pytest.warns(UserWarning, match="n_steps=800 .* use another method"):
+        input_gradients(jump, X, method="integrated_gradients")
+
+
 @pytest.mark.parametrize("kind", MODULES)
 @pytest.mark.parametrize("target", [1, "predicted"])
 def test_methods_agree_with_captum(kind, target):

@@ -325,7 +325,7 @@ def test_parameters_clone_and_pickle():
         "teacher": teacher,
         "method": "saliency",
         "target": 1,
-        "n_steps": 50,
+        "n_steps": "auto",
         "noise_level": 0.15,
         "batch_size": None,
         "device": "auto",
