@@ -12,7 +12,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
+from sk_awave.attribution._teacher import as_teacher
 from sk_awave.distillation._base import BaseAWD, estimator_has
+from sk_awave.distillation._report import trainable_net
 from sk_awave.utils._sklearn import l1_logistic_regression
 
 #: The teacher of those who have none.
@@ -31,7 +33,8 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
         The model to distill. An estimator, such as a skorch net, is cloned and trained in
-        `fit` and so, in a cross-validation, in each fold. A model that is trained already
+        `fit` and so, in a cross-validation, in each fold; a skorch net, on the indices of
+        the labels in ``classes_``. A model that is trained already
         is given in a `FrozenEstimator` or a `Teacher`, or as a module or a function. By
         default a small :class:`~sklearn.neural_network.MLPClassifier` on scaled samples.
 
@@ -164,6 +167,21 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
                 "one class."
             )
         return y
+
+    def _teacher_target(self, y):
+        """Return what the teacher is trained on: nets of skorch know indices only."""
+        net = trainable_net(self.teacher)
+        if net is None:
+            return y
+        codes = np.unique(y, return_inverse=True)[1]
+        # A net with a threshold is a binary one, whose loss takes floats.
+        return codes.astype(np.float32) if hasattr(net, "threshold") else codes
+
+    def _as_teacher(self, model, y):
+        teacher = as_teacher(model)
+        if trainable_net(self.teacher) is not None:
+            teacher.classes_ = np.unique(y)
+        return teacher
 
     def _default_teacher(self):
         mlp = MLPClassifier(**_MLP, random_state=self.random_state)

@@ -110,7 +110,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         learner = _find_learner(transformer)
         if isinstance(learner, AdaptiveWaveletTransformer):
             fitted["teacher_"] = self._fit_teacher(X, y)
-            learner.set_params(teacher=as_teacher(fitted["teacher_"]))
+            learner.set_params(teacher=self._as_teacher(fitted["teacher_"], y))
             transformer.fit(X, y)
             _drop_teachers(transformer)  # the student does without
         else:
@@ -211,7 +211,14 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         is_trained = isinstance(self.teacher, (Teacher, FrozenEstimator))
         if is_trained or not hasattr(self.teacher, "fit"):
             return self.teacher
-        return clone(self.teacher).fit(X, y)
+        return clone(self.teacher).fit(X, self._teacher_target(y))
+
+    def _teacher_target(self, y):
+        """Return the target in the form that the teacher is trained on."""
+        return y
+
+    def _as_teacher(self, model, y):
+        return as_teacher(model)
 
     def _wavelet_transformer(self):
         if self.transformer is not None:

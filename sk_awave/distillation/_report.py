@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
@@ -219,13 +220,30 @@ def teacher_predict(model, X):
     teacher = model.teacher_
     if hasattr(teacher, "predict"):
         flat = model.teacher is None
-        return np.ravel(teacher.predict(X.reshape(len(X), -1) if flat else X))
+        predicted = np.ravel(teacher.predict(X.reshape(len(X), -1) if flat else X))
+        return model.classes_[predicted] if _are_indices(predicted, model) else predicted
     with torch.no_grad():
         outputs = as_teacher(teacher).outputs(torch.as_tensor(X)).cpu().numpy()
     if not is_classifier(model):
         return outputs[:, 0]
     chosen = outputs.argmax(1) if outputs.shape[1] > 1 else outputs[:, 0] > 0
     return model.classes_[chosen.astype(int)]
+
+
+def trainable_net(teacher):
+    """Return the skorch net that a teacher is, or ends with, if it is to be trained."""
+    while isinstance(teacher, Pipeline):
+        teacher = teacher.steps[-1][1]
+    frozen = isinstance(teacher, FrozenEstimator)
+    return teacher if hasattr(teacher, "forward_iter") and not frozen else None
+
+
+def _are_indices(predicted, model):
+    """Tell whether what a teacher predicts are indices of labels, as nets do."""
+    if trainable_net(model.teacher) is not None:
+        return is_classifier(model)
+    words = is_classifier(model) and not np.issubdtype(model.classes_.dtype, np.number)
+    return words and predicted.dtype.kind in "iu"
 
 
 class _TeacherModel:

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_val_score
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
 
 from sk_awave import (
@@ -27,6 +27,7 @@ from sk_awave import (
 from sk_awave.attribution import Teacher
 from sk_awave.datasets import make_bursts, make_wavelet_regression
 from sk_awave.distillation import AWDClassifier, AWDRegressor
+from sk_awave.distillation._report import teacher_predict
 from sk_awave.feature_extraction import SubbandPooling
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -212,6 +213,70 @@ def test_a_skorch_teacher_on_images(digits):
     assert model.predict_proba(X).shape == (len(X), 10)
     assert model.decision_function(X).shape == (len(X), 10)
     assert model.teacher_.initialized_
+
+
+def small_net(kind=NeuralNetClassifier, criterion=nn.CrossEntropyLoss, n_outputs=3):
+    return kind(
+        nn.Linear,
+        module__in_features=40,
+        module__out_features=n_outputs,
+        criterion=criterion,
+        max_epochs=30,
+        lr=0.02,
+        train_split=None,
+        verbose=0,
+    )
+
+
+class Squeezed(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).squeeze(1)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize(
+    "labels",
+    [np.array(["low", "mid", "top"]), np.array([1, 2, 5]), np.array([1.0, 3, 4])],
+)
+def test_a_skorch_teacher_of_any_labels(bursts, labels, scaled):
+    X, y = bursts[0].astype(np.float32), bursts[1]
+    codes = np.digitize(X[:, 20], np.quantile(X[:, 20], [1 / 3, 2 / 3]))
+    y = labels[codes]
+    transformer = AdaptiveWaveletTransformer("haar", level=1, tol=1e-2, target="label")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = small_net()
+        net = make_pipeline(StandardScaler(), net) if scaled else net
+        model = AWDClassifier(
+            net, transformer=transformer, estimator=LogisticRegression()
+        )
+        report = model.report(X, y, cv=2, wavelets=["haar"])
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.classes_, labels)
+    assert set(model.predict(X)) <= set(labels)
+    taught = teacher_predict(model, X)
+    assert taught.dtype == labels.dtype
+    assert np.mean(taught == y) > 0.6
+    assert report.rows[1]["score"] > 0.5
+    assert report.fidelity > 0.5
+    if labels.dtype.kind == "U":  # one that is trained already predicts indices, too
+        model.set_params(
+            teacher=FrozenEstimator(model.teacher_), transformer__target="auto"
+        ).fit(X, y)
+        np.testing.assert_array_equal(teacher_predict(model, X), taught)
+
+
+def test_a_binary_skorch_teacher(bursts):
+    X, y = bursts[0].astype(np.float32), bursts[1]
+    y = np.where(X[:, 20] > np.median(X[:, 20]), "high", "low")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = small_net(NeuralNetBinaryClassifier, nn.BCEWithLogitsLoss, 1)
+        net.set_params(module=Squeezed)
+        model = AWDClassifier(
+            net, transformer=AdaptiveWaveletTransformer("haar", level=1, tol=1e-2)
+        ).fit(X, y)
+    assert np.mean(teacher_predict(model, X) == y) > 0.7
 
 
 def test_labels_may_be_words(bursts):
