@@ -276,12 +276,14 @@ def _call_method(method, teacher, x, select):
     fields = []
     for target in targets:
         points = x.detach().clone().requires_grad_()
-        field = torch.as_tensor(method(teacher.outputs, points, target)).detach()
-        if field.shape != x.shape:
+        field = method(teacher.outputs, points, target)
+        if not isinstance(field, torch.Tensor | np.ndarray) or field.shape != x.shape:
+            got = tuple(field.shape) if hasattr(field, "shape") else repr(field)
             raise ValueError(
                 "The method must return a field of the shape of its input, "
-                f"{tuple(x.shape)}. Got {tuple(field.shape)} instead."
+                f"{tuple(x.shape)}. Got {got} instead."
             )
+        field = torch.as_tensor(field).detach()
         fields.append(field)
     return torch.stack(fields)
 
@@ -317,7 +319,13 @@ def _check_baselines(baselines, method, samples, teacher):
 def _choose_device(device, teacher, samples):
     if device == "auto":
         return samples.device if teacher.device is None else teacher.device
-    return torch.device(device)
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            "The 'device' parameter of input_gradients must be 'auto' or a torch device "
+            f"that exists here. Got {device!r} instead."
+        ) from error
 
 
 def _check_field(field):

@@ -4,6 +4,7 @@ import math
 import threading
 from contextlib import contextmanager, nullcontext
 from itertools import chain
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -184,6 +185,16 @@ class Teacher:
     def __deepcopy__(self, memo):
         return self
 
+    def __getstate__(self):
+        """Return what skops saves, which knows nothing of torch; not asked by pickle."""
+        if self._modules():
+            raise TypeError(
+                f"skops cannot save {self!r}, which holds a torch module. Use joblib or "
+                "pickle, or save without the teacher, which transform does not need: "
+                "set_params(teacher=None)."
+            )
+        return vars(self)
+
     def __reduce__(self):
         with self._evaluating():  # equal weights are equal in any mode
             return _load_teacher, take_tensors(vars(self))
@@ -203,13 +214,13 @@ def as_teacher(model):
 def _check_input_shape(input_shape):
     if input_shape is None:
         return None
-    shape = tuple(int(length) for length in np.atleast_1d(input_shape))
-    if min(shape, default=0) < 1:
+    shape = input_shape if np.ndim(input_shape) else (input_shape,)
+    if not all(isinstance(n, Integral) and n >= 1 for n in shape) or len(shape) == 0:
         raise ValueError(
             f"input_shape must be a tuple of positive ints or None. Got {input_shape!r} "
             "instead."
         )
-    return shape
+    return tuple(int(length) for length in shape)
 
 
 def _read_classes(model):

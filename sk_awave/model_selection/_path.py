@@ -71,6 +71,8 @@ def adaptive_wavelet_path(
     ValueError
         If there is neither a teacher nor `input_gradients`, `alpha_sparsity` is 0, the
         attributions are all zero, or `ratios` are not valid.
+    TypeError
+        If `transformer` is of another kind.
 
     See Also
     --------
@@ -93,6 +95,11 @@ def adaptive_wavelet_path(
     True
     """
     transformer = AdaptiveWaveletTransformer() if transformer is None else transformer
+    if not isinstance(transformer, AdaptiveWaveletTransformer):
+        raise TypeError(
+            "The 'transformer' parameter of adaptive_wavelet_path must be an instance of "
+            f"'AdaptiveWaveletTransformer' or None. Got {transformer!r} instead."
+        )
     transformer = clone(transformer)
     transformer._validate_params()
     ratios = check_ratios(ratios)

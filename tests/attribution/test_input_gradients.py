@@ -552,3 +552,16 @@ def test_teachers_are_checked():
         input_gradients(LinearRegression(), rows())
     with pytest.raises(TypeError, match="must be a torch module"):
         input_gradients("net", rows())
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_devices_that_do_not_exist(device):
+    message = f"'device' parameter of input_gradients must be 'auto' .* Got '{device}'"
+    with pytest.raises(ValueError, match=message):
+        input_gradients(cubic, rows(), device=device)
+
+
+@pytest.mark.parametrize("returned, got", [(None, "None"), ([1.0], r"\[1.0\]")])
+def test_methods_that_return_no_field(returned, got):
+    with pytest.raises(ValueError, match=f"of the shape of its input, .* Got {got} ins"):
+        input_gradients(cubic, rows(), method=lambda forward, x, target: returned)

@@ -549,7 +549,7 @@ def test_skorch_net_that_is_not_fitted():
         Teacher(clone(net))
 
 
-@pytest.mark.parametrize("input_shape", [(), (0, 3), (-1,)])
+@pytest.mark.parametrize("input_shape", [(), (0, 3), (-1,), "a", (4.9,), 3.0, [[2]]])
 def test_wrong_input_shape(input_shape):
     with pytest.raises(ValueError, match="input_shape must be a tuple of positive ints"):
         Teacher(smooth_function, input_shape=input_shape)

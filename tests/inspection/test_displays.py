@@ -84,6 +84,12 @@ def test_unfitted_transformers_and_pipelines_are_refused(display, learned, ecg, 
     assert not pyplot.get_fignums()
 
 
+@pytest.mark.parametrize("display", OF_SAMPLES + OF_WAVELETS)
+def test_what_is_no_axes_is_refused(display, learned, ecg, pyplot):
+    with pytest.raises(TypeError, match=rf"'ax' .* {display.__name__}.plot .* Got 3 in"):
+        display.from_estimator(learned, *arguments(display, ecg[0]), ax=3)
+
+
 def test_axes_that_cannot_be_split_are_refused(learned, pyplot):
     ax = pyplot.figure().add_axes((0, 0, 1, 1))
     with pytest.raises(ValueError, match=r"one of plt\.subplots"):

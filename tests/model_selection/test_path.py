@@ -15,6 +15,7 @@ from sk_awave import (
     AWDRegressor,
     SubbandPooling,
     Teacher,
+    WaveletTransformer,
     adaptive_wavelet_path,
 )
 from sk_awave.decomposition import _learning
@@ -296,6 +297,11 @@ def test_errors(data, params, ratios, match):
         adaptive_wavelet_path(X, transformer=learner, ratios=ratios)
     with pytest.raises(ValueError, match=match):
         AdaptiveWaveletTransformerCV(learner, Ridge(), ratios=ratios).fit(X, y)
+
+
+def test_a_path_of_another_transformer(data):
+    with pytest.raises(TypeError, match=r"must be an instance of 'Adapt.* Got WaveletTr"):
+        adaptive_wavelet_path(data[0], transformer=WaveletTransformer())
 
 
 def test_zero_gradients_and_missing_y(data):

@@ -17,6 +17,11 @@ def make_panels(ax, display, n_rows=1, n_columns=1, **ratios):
                 "with `pip install matplotlib`."
             ) from error
         _, ax = plt.subplots(layout="constrained")
+    elif not hasattr(ax, "get_subplotspec"):
+        raise TypeError(
+            f"The 'ax' parameter of {type(display).__name__}.plot must be an Axes of "
+            f"matplotlib or None. Got {ax!r} instead."
+        )
     panels = [ax]
     if n_rows * n_columns > 1:
         place = ax.get_subplotspec()
