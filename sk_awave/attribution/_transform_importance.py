@@ -275,7 +275,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         """Apply the adjoint of the linear inverse to fields of the shape of samples."""
         if self._inverse is not None:
             return self._inverse.adjoint(field.flatten(1))
-        return self.transformer._to_coefficients(field, adjoint=True)
+        return self.transformer.inverse_transform_adjoint(field)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,7 +14,7 @@ from sk_awave.attribution._input_gradients import as_samples
 from sk_awave.decomposition._wavelet import _BaseWaveletTransformer
 from sk_awave.engine._adam import minimize_adam
 from sk_awave.engine._bfgs import minimize_bfgs
-from sk_awave.engine._filter_bank import FilterBank, as_wavelet
+from sk_awave.engine._filter_bank import FilterBank, as_wavelet, tags_of
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solution import OUTCOMES
 from sk_awave.engine._starts import find_starts
@@ -111,7 +111,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
         """
         layout, values = self.layout_, []
         norms = ("sparsity", "attribution")
-        tags = FilterBank.from_wavelet("haar", self.parametrization).tags
+        tags = tags_of(self.parametrization)
         for tree, filters in (
             (layout.tree, self.filter_bank_),
             (Tree.dwt(0), self.filter_bank_[:1]),

@@ -26,6 +26,7 @@ from sk_awave.utils._validation import (
     split_shape,
     torch_dtype,
     validate_coefficients,
+    validate_fields,
     validate_signals,
 )
 
@@ -81,6 +82,26 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         synthesis = self._linear_map(rows, synthesis_map)
         signals = self._map_rows(rows, self.layout_.signal_shape, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
+
+    def inverse_transform_adjoint(self, X):
+        """Apply the transpose of `inverse_transform` to signals.
+
+        It takes the gradient of a function of signals to that of the function of their
+        coefficients, and so the attributions of a model, too.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the shape that was fitted
+            The signals.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
+            The scores of the coefficients, as `transform` orders these.
+        """
+        check_is_fitted(self)
+        X = validate_fields(self, X)
+        return self._to_coefficients(X, adjoint=True)
 
     def get_feature_names_out(self, input_features=None):
         """Name the coefficients in PyWavelets' vocabulary.

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -44,6 +45,12 @@ class Fixed(nn.Identity):
 
 
 PARAMETRIZATIONS = {"orthogonal": Orthogonal, "free": Free, "fixed": Fixed}
+
+
+def tags_of(parametrization: str | nn.Module) -> frozenset[str]:
+    """Return what always holds of a parametrization given by name or as a module."""
+    named = isinstance(parametrization, str)
+    return (PARAMETRIZATIONS[parametrization] if named else parametrization).tags
 
 
 class FilterBank(nn.Module):
@@ -119,7 +126,9 @@ class FilterBank(nn.Module):
             )
         original = self.parametrization.right_inverse(filters) if learned else filters
         self.original = nn.Parameter(original, requires_grad=learned)
-        error = _deviation(self().detach(), filters)
+        made = self().detach()
+        fits = made.shape == filters.shape
+        error = _deviation(made, filters) if fits else math.inf
         if not error <= _TOLERANCE:
             raise ValueError(
                 f"parametrization={parametrization!r} cannot represent these filters "

@@ -243,6 +243,22 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         check_is_fitted(self)
         return self.transformer_.inverse_transform(X)
 
+    def inverse_transform_adjoint(self, X):
+        """Apply the transpose of `inverse_transform` to signals.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the shape that was fitted
+            The signals.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
+            The scores of the coefficients.
+        """
+        check_is_fitted(self)
+        return self.transformer_.inverse_transform_adjoint(X)
+
     def get_feature_names_out(self, input_features=None):
         """Name the coefficients, as `AdaptiveWaveletTransformer` does.
 

@@ -156,6 +156,22 @@ def validate_coefficients(estimator, X, n_coeffs):
     return X
 
 
+def validate_fields(estimator, X):
+    """Validate gradients at signals, which have the shape but no names of features."""
+    shape = tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
+    if shape[1:] != estimator.sample_shape_:
+        raise ValueError(
+            f"X has samples of shape {shape[1:]}, but {type(estimator).__name__} is "
+            f"expecting samples of shape {estimator.sample_shape_} as input."
+        )
+    if isinstance(X, torch.Tensor):
+        return check_tensor(X.flatten(1), estimator).reshape(shape)
+    dtypes = [np.float64, np.float32]
+    return check_array(
+        X, dtype=dtypes, allow_nd=True, estimator=estimator, input_name="X"
+    )
+
+
 def check_tensor(X, estimator, input_name="X"):
     """Apply the rules of scikit-learn's ``check_array`` to a tensor."""
     name = type(estimator).__name__

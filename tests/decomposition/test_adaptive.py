@@ -20,8 +20,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_random_state
 from skorch.callbacks import EarlyStopping
+from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.engine import FilterTerm, SignalTerm
+from sk_awave.engine._lattice import orthogonal_filters
 from sk_awave.engine._objective import Objective
 
 TERMS = [
@@ -747,3 +750,88 @@ def test_signature_is_documented_in_order():
     text = inspect.getdoc(AdaptiveWaveletTransformer)
     places = [re.search(rf"\n(\w+, )?{name}(, \w+)? : ", text).start() for name in names]
     assert places == sorted(places)
+
+
+def test_stationary_learning_minimises_the_mean_over_shifts(ecg):
+    X = ecg[::4, :48]
+    kwargs = {"level": 2, "mode": "periodization"}
+    stationary = AdaptiveWaveletTransformer("sym4", decomposition="stationary", **kwargs)
+    stationary.fit(X)
+
+    def mean_over_shifts(wavelet):
+        fixed = AdaptiveWaveletTransformer(wavelet, max_iter=0, **kwargs)
+        return np.mean([fixed.fit(np.roll(X, s, 1)).loss_curve_[0] for s in range(4)])
+
+    for wavelet, loss in (
+        ("sym4", stationary.loss_curve_[0]),
+        (stationary.wavelet_, min(stationary.loss_curve_)),
+    ):
+        assert mean_over_shifts(wavelet) == pytest.approx(loss, rel=1e-8)
+    assert min(stationary.loss_curve_) < stationary.loss_curve_[0]
+    # So the origin does not matter.
+    moved = clone(stationary).fit(np.roll(X, 1, axis=1))
+    np.testing.assert_allclose(moved.filter_bank_, stationary.filter_bank_, atol=1e-5)
+    # Noise scores as it does in the decimated transform.
+    noise = np.random.default_rng(0).standard_normal((300, 64))
+    fixed = clone(stationary).set_params(max_iter=0).fit(noise)
+    assert fixed.score(noise) == pytest.approx(-1, abs=0.01)
+
+
+class Roughness(FilterTerm):
+    name = "roughness"
+
+    def value(self, lowpass):
+        return lowpass.diff(n=2).square().sum()
+
+
+class Correlation(SignalTerm):
+    """How little of a target the coefficients explain, one by one."""
+
+    name = "correlation"
+
+    def value(self, batch):
+        y = batch.y.to(batch.coeffs).unsqueeze(-1)
+        return -(y * batch.coeffs).mean(-2).abs().sum(-1) * len(batch.x) / batch.n
+
+
+def test_terms_of_the_users_own(ecg):
+    y = ecg[:, 30]
+    plain = AdaptiveWaveletTransformer("db3", level=2).fit(ecg)
+    for term, strength in ((Roughness(), 100.0), (Correlation(), 100.0)):
+        own = clone(plain).set_params(extra_terms=[(term, strength)]).fit(ecg, y)
+        other = AdaptiveWaveletTransformer(
+            plain.wavelet_, level=2, max_iter=0, extra_terms=[(term, strength)]
+        ).fit(ecg, y)
+        name = term.name
+        assert list(own.objective_terms_) == [*TERMS, name]
+        assert own.objective_terms_[name] < other.objective_terms_[name] - 1e-4
+        assert own.loss_curve_[-1] < other.loss_curve_[-1]
+        assert np.isfinite(own.score(ecg, y))
+        # The search of starts evaluates them for many filters at once.
+        clone(own).set_params(init="library", random_state=0).fit(ecg, y)
+
+
+class FourTaps(nn.Module):
+    tags = frozenset({"reconstructs", "orthonormal"})
+
+    def forward(self, original):
+        cos, sin = torch.cos(original), torch.sin(original)
+        h = [1 - cos + sin, 1 + cos + sin, 1 + cos - sin, 1 - cos - sin]
+        return orthogonal_filters(torch.cat(h, -1) / (2 * np.sqrt(2)))
+
+    def right_inverse(self, filters):
+        h = filters[..., 2, :] * np.sqrt(2)
+        return torch.atan2(h[..., :1] + h[..., 1:2] - 1, h[..., 1:2] - h[..., :1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bank_of_the_users_own(ecg):
+    lattice = AdaptiveWaveletTransformer("db2", level=2).fit(ecg)
+    own = clone(lattice).set_params(parametrization=FourTaps()).fit(ecg)
+    assert own.loss_curve_[0] == pytest.approx(lattice.loss_curve_[0], rel=1e-9)
+    assert own.loss_curve_[-1] == pytest.approx(lattice.loss_curve_[-1], rel=1e-4)
+    assert double_shift_error(own) < 1e-12
+    assert own.score(ecg) == pytest.approx(lattice.score(ecg), rel=1e-4)
+    clone(own).set_params(init="random", random_state=0, warm_start=True).fit(ecg)
+    with pytest.raises(ValueError, match="cannot represent these filters"):
+        clone(own).set_params(wavelet="bior2.2").fit(ecg)

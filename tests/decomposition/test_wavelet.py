@@ -481,3 +481,65 @@ def test_a_failed_refit_leaves_no_trace():
     with pytest.raises(ValueError, match="must have 3 dimensions"):
         unfitted.fit(frame)
     assert set(vars(unfitted)) == set(unfitted.get_params())
+
+
+@pytest.mark.parametrize("decomposition", ["dwt", "stationary"])
+@pytest.mark.parametrize("ndim, shape", [(1, (3, 31)), (2, (9, 12))])
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_adjoint_of_the_inverse(decomposition, ndim, shape, kind):
+    X = kind(random(4, *shape))
+    transformer = WaveletTransformer(
+        "rbio1.3" if ndim == 1 else "bior1.1",
+        decomposition=decomposition,
+        level=1,
+        ndim=ndim,
+    ).fit(X)
+    C = kind(np.random.default_rng(1).standard_normal((4, transformer.layout_.n_coeffs)))
+    one = (transformer.inverse_transform(C) * X).sum()
+    other = (C * transformer.inverse_transform_adjoint(X)).sum()
+    assert float(one) == pytest.approx(float(other), rel=1e-12)
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize(
+    "shape, ndim, level", [((64,), 1, 3), ((2, 512), 1, 4), ((16, 32), 2, 2)]
+)
+def test_stationary_coefficients_are_those_of_pywavelets(cls, shape, ndim, level):
+    X = random(5, *shape)
+    params = {"decomposition": "stationary", "level": level, "ndim": ndim}
+    transformer = cls("db2", **params).fit(X)
+    Xt = transformer.transform(X)
+    swt = pywt.swt if ndim == 1 else pywt.swt2
+    axes = {"axis": -1} if ndim == 1 else {"axes": (-2, -1)}
+    expected = swt(X, transformer.wavelet_, level, trim_approx=True, norm=True, **axes)
+    np.testing.assert_allclose(Xt, transformer.layout_.flatten(expected), atol=EXACT)
+    np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=EXACT * 10)
+    coeffs = transformer.layout_.unflatten(Xt)
+    if ndim == 1 and len(shape) == 1:
+        back = pywt.iswt(coeffs, transformer.wavelet_, norm=True)
+        np.testing.assert_allclose(back, X, atol=EXACT * 10)
+    names = transformer.get_feature_names_out()
+    assert len(names) == len(set(names)) == Xt.shape[1]
+    assert transformer.layout_.mode == "periodization"
+
+
+@pytest.mark.parametrize("cls", TRANSFORMERS)
+@pytest.mark.parametrize("length", [1, 7, 33, 300, 301])
+def test_stationary_transform_of_any_length_moves_with_the_signal(cls, length):
+    X = random(4, length)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # levels too deep for short signals
+        transformer = cls("db2", decomposition="stationary", level=2).fit(X)
+    Xt = transformer.transform(X)
+    np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=EXACT * 10)
+    moved = transformer.transform(np.roll(X, 1, axis=1))
+    expected = np.roll(Xt.reshape(4, 3, length), 1, axis=2).reshape(4, -1)
+    np.testing.assert_allclose(moved, expected, atol=EXACT)
+
+
+@pytest.mark.parametrize("mode", ["symmetric", "zero"])
+def test_stationary_transform_is_periodic(mode):
+    transformer = WaveletTransformer("db2", decomposition="stationary", mode=mode)
+    message = f"must be 'auto' or 'periodization' when .* Got {mode!r}"
+    with pytest.raises(ValueError, match=message):
+        transformer.fit(random(3, 16))

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -278,3 +279,32 @@ def test_energy_of_an_orthogonal_stationary_transform():
     torch.testing.assert_close(y.square().sum(1), x.square().sum(1))
     # Then attributions and coefficients share one matrix.
     torch.testing.assert_close(synthesis.T.matrix, analysis.matrix)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", ["db3", "bior4.4"])
+@pytest.mark.parametrize("shape", [(37,), (150,), (9, 12), (20, 130)])
+@pytest.mark.parametrize("kind", ["full", "uneven"])
+def test_packets_are_another_tree(shape, wavelet, mode, kind):
+    """A tree that no module knows of: PyWavelets' packets, and the exact inverse."""
+    ndim = len(shape)
+    n_branches = 2**ndim
+    splits = [frozenset(itertools.product(range(n_branches), repeat=j)) for j in range(2)]
+    if kind == "uneven":
+        splits[1] = frozenset([(1,)])
+    filters = FilterBank.from_wavelet(wavelet, "fixed")().detach()
+    layout = CoeffLayout(shape, None, filters.shape[-1], Tree(tuple(splits)), mode)
+    x = torch.randn(2, *shape, dtype=torch.float64)
+    analysis, synthesis = analysis_map(layout, filters), synthesis_map(layout, filters)
+    flat = analysis.apply(x)
+    packets = pywt.WaveletPacket if ndim == 1 else pywt.WaveletPacket2D
+    expected = packets(x[0].numpy(), wavelet, mode, 2)
+    for band in layout.bands:
+        values = flat[0, band.start : band.stop].reshape(band.shape)
+        assert_close(values, torch.from_numpy(expected[band.name].data))
+    scale = float(flat.abs().max())
+    torch.testing.assert_close(synthesis.apply(flat), x, rtol=0, atol=1e-10 * scale)
+    y = torch.randn_like(flat)
+    one, other = (synthesis.apply(y) * x).sum(), (y * synthesis.T.apply(x)).sum()
+    assert one.item() == pytest.approx(other.item(), rel=1e-9)
+    assert len(layout.names()) == len(set(layout.names())) == layout.n_coeffs
