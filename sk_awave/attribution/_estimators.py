@@ -42,9 +42,14 @@ def unfreeze(model):
     return model.estimator if isinstance(model, FrozenEstimator) else model
 
 
+def is_skorch_class(model):
+    """Tell a skorch net, fitted or not, from other estimators, without importing it."""
+    return hasattr(model, "fit_loop") and hasattr(model, "forward_iter")
+
+
 def is_skorch_net(model):
-    """Tell a skorch net from other estimators, without importing skorch."""
-    return hasattr(model, "initialized_") and hasattr(model, "forward_iter")
+    """Tell a skorch net with a module from other estimators."""
+    return hasattr(model, "initialized_") and is_skorch_class(model)
 
 
 def estimator_stages(model):

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
+from sk_awave.distillation._interrupts import ctrl_c_raises
 from sk_awave.distillation._report import DistillationReport, make_report
 from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.feature_extraction import SubbandPooling
@@ -211,7 +212,9 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         is_trained = isinstance(self.teacher, (Teacher, FrozenEstimator))
         if is_trained or not hasattr(self.teacher, "fit"):
             return self.teacher
-        return clone(self.teacher).fit(X, self._teacher_target(y))
+        model = clone(self.teacher)
+        with ctrl_c_raises(model):
+            return model.fit(X, self._teacher_target(y))
 
     def _teacher_target(self, y):
         """Return the target in the form that the teacher is trained on."""

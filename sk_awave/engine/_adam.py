@@ -1,11 +1,11 @@
 """Mini-batch Adam on skorch, for data that is large or comes in batches."""
 
+import dis
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import skorch
 import torch
-from skorch.callbacks import EarlyStopping
 from torch import Tensor, nn
 
 from sk_awave.engine._solution import Solution
@@ -180,18 +180,29 @@ def minimize_adam(
 
 
 def _fit_epoch(net: _Net, batches: ShuffledRows) -> bool:
-    """Run an epoch; tell whether skorch's EarlyStopping asks to stop after it."""
+    """Run an epoch; tell whether a callback asks to stop after it."""
     try:
         net.fit_loop(batches, epochs=1)
-    except KeyboardInterrupt:
-        early = any(
-            isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience
-            for _, callback in net.callbacks_
-        )
-        if not early:
+    except KeyboardInterrupt as error:
+        if not is_stop_request(error):
             raise
         return True
     return False
+
+
+def is_stop_request(error: KeyboardInterrupt) -> bool:
+    """Tell whether a callback of skorch raised it to end the training, and not Ctrl-C.
+
+    Callbacks such as EarlyStopping raise KeyboardInterrupt, by a statement; Ctrl-C comes
+    between any two instructions.
+    """
+    trace = error.__traceback__
+    in_callback = False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+        in_callback |= trace.tb_frame.f_code.co_name == "notify"
+    instruction = trace.tb_frame.f_code.co_code[trace.tb_lasti]
+    return in_callback and dis.opname[instruction] == "RAISE_VARARGS"
 
 
 def _save_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:

@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -159,7 +161,7 @@ def test_interruption_keeps_the_best(make_objective, on_batch_end):
 
     def interrupt(net):
         if len(net.history) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     solution = minimize(objective, max_iter=50, callbacks=[on_batch_end(interrupt)])
     assert solution.outcome == "interrupted"
@@ -201,7 +203,7 @@ def test_callbacks_see_the_whole_run(make_objective, on_batch_end, ending):
 
     def interrupt(net):
         if ending == "interrupted" and len(net.history) == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     callbacks = [callback, on_batch_end(interrupt)]
     if ending == "stopped":  # no loss falls below zero: two misses after the first epoch
@@ -221,3 +223,17 @@ def test_verbose_prints_every_epoch(make_objective, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "train_loss" in lines[0]
     assert len(lines) == 2 + 3
+
+
+def test_any_callback_of_skorch_may_stop(make_objective, on_batch_end):
+    """By KeyboardInterrupt, which is how skorch's own callbacks do it."""
+
+    def stop(net):
+        if len(net.history) == 3:
+            raise KeyboardInterrupt
+
+    solution = minimize(
+        make_objective("db3"), max_iter=50, callbacks=[on_batch_end(stop)]
+    )
+    assert solution.outcome == "stopped"
+    assert solution.n_iter == 3
