@@ -36,14 +36,14 @@ import numpy as np
 import pywt
 import torch
 from scipy.signal import lfilter
-from sk_awave.engine._plan import TransformPlan
 from sklearn.base import clone
 from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, Teacher, WaveletTransformer
 from sk_awave.attribution import input_gradients
-from sk_awave.engine import CoeffLayout, FilterBank
-from sk_awave.engine._objective import TERMS, Objective
+from sk_awave.engine import CoeffLayout, FilterBank, Tree
+from sk_awave.engine._objective import Objective
+from sk_awave.engine._terms import ConjugateMirror, published_terms
 from sk_awave.model_selection import adaptive_wavelet_path
 
 torch.set_num_threads(1)  # here, because child processes import this module, too
@@ -420,15 +420,17 @@ def make_objective(x, parametrization, gradients=None, offset=0.0):
     bank.original.data += offset * torch.tensor(
         generator.normal(size=bank.original.shape)
     )
-    layout = CoeffLayout(tuple(x.shape[1:]), 1, bank.filter_length, LEVEL, MODE)
-    weights = dict.fromkeys(TERMS, 1.0) | {"conjugate_mirror": 0.0}
+    tree, shape = Tree.dwt(LEVEL), tuple(x.shape[1:])
+    layout = CoeffLayout(shape, 1, bank.filter_length, tree, MODE)
+    terms = published_terms(1.0, 1.0, 1.0, 1.0)
+    terms |= {term: 0.0 for term in terms if isinstance(term, ConjugateMirror)}
     x, gradients = (t if t is None else t.unsqueeze(1) for t in (x, gradients))
-    return Objective(bank, TransformPlan(layout), x, weights, gradients)
+    return Objective(bank, layout, terms, x, gradients)
 
 
 def our_step(objective):
     """Return the function that evaluates loss and gradient."""
-    return partial(objective.value_and_gradient, objective.get_parameters())
+    return partial(objective, objective.start)
 
 
 def step_rows(task, floors, rounds):
@@ -467,7 +469,7 @@ def time_steps(rounds, quick):
     yield table(
         "A step of learning",
         "The published loss and its gradient on all signals, mode zero: awave's forward, "
-        "inverse, loss, backward and Adam beside our closed form. Ours with the same "
+        "inverse, loss, backward and Adam beside our products. Ours with the same "
         "parameters (free), and with the angles of a lattice, where reconstruction and "
         "penalties are exact (orthogonal). With a network, its gradient at the signals "
         "is computed once beforehand, where awave differentiates it at every step; for "
@@ -541,7 +543,7 @@ def time_fits(rounds, quick):
     rounds = max(1, rounds // 5)
     yield table(
         "Whole fits",
-        "`AdaptiveWaveletTransformer.fit`, L-BFGS until it has converged, beside "
+        "`AdaptiveWaveletTransformer.fit`, BFGS until it has converged, beside "
         "`awave.fit`, full batches at a learning rate of 0.01. All three losses by "
         "awave's own code; the floor is met where ours is as low. "
         f"Rounds: {rounds}. The networks have random weights.",
@@ -562,13 +564,12 @@ def sweep_row(n_signals, rounds):
     X, strengths = walks((n_signals, 64)), np.logspace(-3, 1, 20)
     objective, published = make_objective(torch.from_numpy(X), "free"), PublishedStep(X)
     generator = np.random.default_rng(0)
-    filters = generator.normal(objective.get_parameters(), 0.01, size=(20, 10))
+    filters = generator.normal(objective.start, 0.01, size=(20, 10))
 
     def ours():
         values = []
         for rec_lo, strength in zip(filters, strengths, strict=True):
-            objective.weights["sparsity"] = strength
-            values.append(objective.value_and_gradient(rec_lo)[0])
+            values.append(objective.at(sparsity=strength)(rec_lo)[0])
         return values
 
     def theirs():
