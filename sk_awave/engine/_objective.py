@@ -25,7 +25,7 @@ from sk_awave.engine._terms import Batch, FilterTerm, Maps, SignalTerm, Term
 
 #: Values of a batch of signals: enough for the calls of torch not to count, few enough to
 #: stay in a cache and for memory not to grow with the number of signals.
-BATCH_SIZE = 2**18
+BATCH_SIZE = 2**20
 
 
 class Objective:
@@ -165,7 +165,10 @@ class Objective:
 
     def _batches(self, maps, smoothing=0.0, rows=None, size=None):
         """Yield the signals in batches of a size, or those of a mini-batch as one."""
-        size = size or max(1, rows_per_batch(self.layout) // self.x.shape[1])
+        if size is None:
+            # Of a single product, the results and their slopes then stay in a cache.
+            share = 4 if is_whole(self.layout) else 1
+            size = max(1, rows_per_batch(self.layout) // (share * self.x.shape[1]))
         parts = [slice(i, i + size) for i in range(0, len(self.x), size)]
         parts = parts if rows is None else [rows]
         moments = self._moments if rows is None else None

@@ -64,6 +64,23 @@ def test_loops_serve_the_transformer(always):
     np.testing.assert_allclose(transformer.inverse_transform(Xt), X, atol=1e-5)
 
 
+def test_batches_are_large_enough_for_the_loops(monkeypatch):
+    loops = pytest.importorskip("sk_awave.engine._compiled")
+    sizes = []
+    for name in ("wavedec_rows", "waverec_rows"):
+        original = getattr(loops, name)
+
+        def record(x, *args, original=original):
+            sizes.append(len(x))
+            original(x, *args)
+
+        monkeypatch.setattr(loops, name, record)
+    X = np.random.default_rng(0).normal(size=(2000, 1000)).astype(np.float32)
+    transformer = WaveletTransformer("db2", level=4).fit(X[:1])
+    transformer.inverse_transform(transformer.transform(X))
+    assert sum(sizes) == 4000
+
+
 @pytest.mark.parametrize(
     "why", ["few samples", "many threads", "long filter", "no numba", "stationary"]
 )

@@ -175,11 +175,11 @@ def test_rows_do_not_leak_into_one_another():
 
 
 def test_rows_of_a_batch():
-    assert rows_per_batch(CoeffLayout((64,), None, 2, Tree.dwt(1), "zero")) == 2**12
+    assert rows_per_batch(CoeffLayout((64,), None, 2, Tree.dwt(1), "zero")) == 2**14
     # Where there are more coefficients than samples, their number counts.
     layout = CoeffLayout((64,), None, 2, Tree.stationary(3), "periodization")
-    assert rows_per_batch(layout) == 2**10
-    assert rows_per_batch(CoeffLayout((2**20,), None, 2, Tree.dwt(1), "zero")) == 1
+    assert rows_per_batch(layout) == 2**12
+    assert rows_per_batch(CoeffLayout((2**21,), None, 2, Tree.dwt(1), "zero")) == 1
 
 
 # Lengths that PyWavelets takes; by one matrix, by blocks, and by cycles of both kinds.
