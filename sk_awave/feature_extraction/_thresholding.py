@@ -302,15 +302,18 @@ class WaveletThresholder(BaseOfBands):
         layout = self.transformer_.layout_
         coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel).copy()
         if self.sigma is None:
-            finest = coeffs[..., layout.bands[-1].start :]
-            sigma = estimate_sigma(finest.astype(float))
+            finest = layout.bands[-1]
+            details = coeffs[..., finest.start :].astype(float)
+            sigma = estimate_sigma(details) / finest.weight
         else:
             sigma = np.full((*coeffs.shape[:2], 1), float(self.sigma))
-        unit = np.where(sigma > 0, sigma, 1.0)
         n_values = math.prod(layout.signal_shape)
         for band in layout.bands[1:]:
             part = coeffs[..., band.start : band.stop]
-            threshold = sigma * METHODS[self.method](np.abs(part) / unit, n_values)
+            # In a stationary transform noise is smaller, the coarser the level.
+            noise = sigma * band.weight
+            unit = np.where(noise > 0, noise, 1.0)
+            threshold = noise * METHODS[self.method](np.abs(part) / unit, n_values)
             threshold = threshold.astype(part.dtype)
             part[...] = THRESHOLDINGS[self.thresholding](part, threshold)
         return coeffs.reshape(flat.shape)

@@ -9,8 +9,9 @@ def coefficient_times(layout, filter_bank):
 
     One level is ``a[k] = sum_i h[i] x[2k + s - i]``, with ``s = 1``, or half the number
     of taps with periodization. By induction, a coefficient of level j is that of a
-    single, longer filter: ``sum_m H[m] x[2^j k + s (2^j - 1) - m]``. Its time is the mean
-    of those it sees, weighted by ``H[m]^2``.
+    single, longer filter: ``sum_m H[m] x[2^j k + s (2^j - 1) - m]``, or of the stationary
+    transform with ``k`` in place of ``2^j k``. Its time is the mean of those it sees,
+    weighted by ``H[m]^2``.
 
     Parameters
     ----------
@@ -37,8 +38,9 @@ def coefficient_times(layout, filter_bank):
     shift = layout.filter_length // 2 if periodic else 1
     times = {}
     for band in layout.bands:
-        step = 2**band.level
-        t = step * np.arange(*band.shape) + shift * (step - 1) - delays[band.name]
+        step = 2**band.level if layout.tree.is_decimated else 1
+        t = step * np.arange(*band.shape) - delays[band.name]
+        t += shift * (2**band.level - 1)
         times[band.name] = (t + 0.5) % (step * len(t)) - 0.5 if periodic else t
     return times
 

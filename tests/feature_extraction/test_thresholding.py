@@ -433,3 +433,21 @@ def test_check_estimator(estimator, check):
 def test_checks_that_scikit_learn_keeps_for_itself(estimator, name):
     check = getattr(estimator_checks, name)
     check(type(estimator).__name__, clone(estimator))
+
+
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_thresholds_follow_the_noise_of_a_stationary_transform(ndim):
+    """In noise alone, each level loses as much as the finest one."""
+    shape = (4096,) if ndim == 1 else (64, 64)
+    X = np.random.default_rng(0).standard_normal((20, *shape))
+    wavelet = WaveletTransformer("db2", level=3, ndim=ndim, decomposition="stationary")
+    thresholder = WaveletThresholder(wavelet, thresholding="hard").fit(X)
+    layout, flat = thresholder.transformer_.layout_, thresholder.transform(X)
+    thresholder.set_params(method="universal", sigma=None)
+    universal = thresholder.transform(X)
+    for band in layout.bands[1:]:
+        # The threshold of 4.1 standard deviations is rarely exceeded at any level.
+        assert (universal[:, band.start : band.stop] != 0).mean() < 1e-3
+    assert (flat[:, layout.bands[0].stop :] != 0).mean() < 0.05
+    known = thresholder.set_params(sigma=1.0).transform(X)
+    assert np.mean((known == 0) == (universal == 0)) > 0.999

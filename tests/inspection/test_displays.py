@@ -432,3 +432,15 @@ def test_tensors_and_rows_of_frames(display, ecg, learned, pyplot):
             np.testing.assert_allclose(
                 other.reconstruction, expected.reconstruction, atol=1e-12
             )
+
+
+def test_times_of_a_stationary_transform():
+    """Those of an impulse: the middle of its coefficients is where it is."""
+    x = np.zeros((1, 256))
+    x[0, 100] = 1
+    transformer = WaveletTransformer("db3", level=4, decomposition="stationary").fit(x)
+    times = coefficient_times(transformer.layout_, transformer.filter_bank_)
+    coeffs = transformer.layout_.unflatten(transformer.transform(x)[0])
+    for band, values in zip(transformer.layout_.bands, coeffs, strict=True):
+        centre = np.average(times[band.name], weights=values**2)
+        assert centre == pytest.approx(100, abs=1e-6)
