@@ -12,8 +12,8 @@ from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
-from sk_awave.engine._linear_map import analysis_map, synthesis_map
 from sk_awave.engine._objective import rows_per_batch
+from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
 from sk_awave.utils._sklearn import (
     Interval,

@@ -14,13 +14,13 @@ from sk_awave.engine._layout import (
     list_bands,
     resolve_level,
 )
-from sk_awave.engine._linear_map import analysis_map, synthesis_map
 from sk_awave.engine._reference import (
     bands_from_pywt,
     bands_to_pywt,
     wavedec,
     waverec,
 )
+from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
 
 

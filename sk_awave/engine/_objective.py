@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sk_awave.engine._batch import Batch, Maps
 from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._layout import CoeffLayout
-from sk_awave.engine._linear_map import is_whole
-from sk_awave.engine._terms import Batch, FilterTerm, Maps, SignalTerm, Term
+from sk_awave.engine._terms import FilterTerm, SignalTerm, Term
+from sk_awave.engine._transform import is_whole
 
 #: Values of a batch of signals: enough for the calls of torch not to count, few enough to
 #: stay in a cache and for memory not to grow with the number of signals.

@@ -13,10 +13,10 @@ from torch import nn
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import METHODS, Teacher
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
-from sk_awave.engine._linear_map import analysis_map, synthesis_map
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._reference import wavedec, waverec
 from sk_awave.engine._terms import published_terms
+from sk_awave.engine._transform import analysis_map, synthesis_map
 
 LENGTH, LEVEL = 24, 2
 RNG = np.random.default_rng(0)

@@ -4,9 +4,9 @@ import torch
 
 from sk_awave.engine._bfgs import minimize_bfgs
 from sk_awave.engine._boundary import MODES
-from sk_awave.engine._linear_map import synthesis_map
 from sk_awave.engine._reference import wavedec, waverec
 from sk_awave.engine._terms import autocorrelation
+from sk_awave.engine._transform import synthesis_map
 
 
 def minimize(objective, *, max_iter=100, tol=1e-5, **kwargs):

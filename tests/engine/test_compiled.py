@@ -7,25 +7,23 @@ import pytest
 import torch
 
 from sk_awave import WaveletTransformer
-from sk_awave.engine import CoeffLayout, FilterBank, Tree, _linear_map
+from sk_awave.engine import CoeffLayout, FilterBank, Tree, _loops, _transform
 from sk_awave.engine._boundary import MODES
-from sk_awave.engine._linear_map import (
-    Cascade,
-    Loops,
-    Whole,
-    analysis_map,
-    synthesis_map,
-)
+from sk_awave.engine._cascade import Cascade
+from sk_awave.engine._linear_map import Whole
+from sk_awave.engine._loops import Loops
 from sk_awave.engine._reference import pack, unpack, wavedec, waverec, waverec_adjoint
+from sk_awave.engine._transform import analysis_map, synthesis_map
 
 
 @pytest.fixture
 def always(monkeypatch):
     """Use the loops for any number of samples; fail if products are used."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 0)
-    monkeypatch.setattr(_linear_map, "DENSE_SIZE", 0)
-    monkeypatch.setattr(_linear_map, "MAX_COMPILED_THREADS", 10**6)
+    monkeypatch.setattr(_loops, "MIN_COMPILED_SIZE", 0)
+    monkeypatch.setattr(_loops, "DENSE_SIZE", 0)
+    monkeypatch.setattr(_transform, "DENSE_SIZE", 0)
+    monkeypatch.setattr(_loops, "MAX_COMPILED_THREADS", 10**6)
     for cls in (Cascade, Whole):
         for name in ("apply", "apply_transpose"):
             monkeypatch.setattr(cls, name, None)
@@ -85,15 +83,13 @@ def test_batches_are_large_enough_for_the_loops(monkeypatch):
     "why", ["few samples", "many threads", "long filter", "no numba", "stationary"]
 )
 def test_products_serve_otherwise(monkeypatch, why):
-    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
-    monkeypatch.setattr(
-        _linear_map, "MAX_COMPILED_THREADS", 0 if why[0] == "m" else 10**6
-    )
-    monkeypatch.setattr(_linear_map, "MAX_COMPILED_TAPS", 2 if why[0] == "l" else 128)
+    monkeypatch.setattr(_loops, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
+    monkeypatch.setattr(_loops, "MAX_COMPILED_THREADS", 0 if why[0] == "m" else 10**6)
+    monkeypatch.setattr(_loops, "MAX_COMPILED_TAPS", 2 if why[0] == "l" else 128)
     if why == "no numba":
         monkeypatch.setitem(sys.modules, "numba", None)
         monkeypatch.delitem(sys.modules, "sk_awave.engine._compiled", raising=False)
-    _linear_map._import_loops.cache_clear()
+    _loops._import_loops.cache_clear()
     x = torch.randn(2, 300, dtype=torch.float64)
     filters = FilterBank.from_wavelet("db2")().detach()
     tree = Tree.stationary(2) if why == "stationary" else Tree.dwt(2)
@@ -109,12 +105,12 @@ def test_products_serve_otherwise(monkeypatch, why):
         linear_map.apply(x), analysis_map(layout, filters).apply(x)
     )
     assert len(used) == 2
-    _linear_map._import_loops.cache_clear()
+    _loops._import_loops.cache_clear()
 
 
 def test_products_serve_what_is_not_contiguous(monkeypatch):
     pytest.importorskip("numba")
-    monkeypatch.setattr(_linear_map, "MIN_COMPILED_SIZE", 0)
+    monkeypatch.setattr(_loops, "MIN_COMPILED_SIZE", 0)
     x = torch.randn(300, 2, dtype=torch.float64).T
     filters = FilterBank.from_wavelet("db2")().detach()
     layout = CoeffLayout((300,), None, 4, Tree.dwt(2), "zero")

@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sk_awave.engine import CoeffLayout, FilterBank, Tree, _axis_steps, _linear_map
+from sk_awave.engine import CoeffLayout, FilterBank, Tree, _axis_steps, _transform
 from sk_awave.engine._axis_steps import Blocks, Cycles, Dense
 from sk_awave.engine._boundary import MODES
-from sk_awave.engine._linear_map import Cascade, Whole, analysis_map, synthesis_map
+from sk_awave.engine._cascade import Cascade
+from sk_awave.engine._linear_map import Whole
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._reference import pack, unpack, wavedec, waverec, waverec_adjoint
+from sk_awave.engine._transform import analysis_map, synthesis_map
 
 #: (shape, level, wavelet): one matrix, blocks, and mixtures.
 CASES = [
@@ -134,7 +136,7 @@ def test_any_length(length, name, level, mode, dense_size, dtype):
     x = torch.randn(2, length, generator=torch.Generator().manual_seed(0), dtype=dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_axis_steps, "DENSE_SIZE", dense_size)
-        patch.setattr(_linear_map, "DENSE_SIZE", dense_size)
+        patch.setattr(_transform, "DENSE_SIZE", dense_size)
         flat = analysis_map(layout, filters, like=x).apply(x)
     expected = pack(wavedec(x, filters.to(dtype), mode, level))
     scale = max(1.0, float(expected.abs().max()))

@@ -1,0 +1,117 @@
+"""What terms are made of: some of the signals, their coefficients and scores."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._linear_map import LinearMap
+from sk_awave.engine._transform import analysis_map, synthesis_map
+
+
+class Maps:
+    """Analysis and synthesis at some filters, made when a term asks for them.
+
+    Parameters
+    ----------
+    layout : CoeffLayout
+    filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
+    like : tensor
+        What has the dtype and the device of the signals.
+    collects : bool, default=False
+        Whether factors are new leaves, which collect the gradients of many batches;
+        `gradients` takes these further. By default the graph goes on to the filters.
+    """
+
+    def __init__(
+        self, layout: CoeffLayout, filters: Tensor, like: Tensor, collects: bool = False
+    ):
+        self.layout, self._filters, self._like = layout, filters, like
+        self._collects = collects
+        self._made: list[tuple[Tensor, Tensor]] = []
+
+    @cached_property
+    def analysis(self) -> LinearMap:
+        """The map of signals to coefficients."""
+        return self._on_signals(analysis_map(self.layout, self._filters))
+
+    @cached_property
+    def synthesis(self) -> LinearMap:
+        """The map of coefficients to signals."""
+        return self._on_signals(synthesis_map(self.layout, self._filters))
+
+    def _on_signals(self, linear_map: LinearMap) -> LinearMap:
+        factors = [factor.to(self._like) for factor in linear_map.factors]
+        if self._collects:
+            factors = [factor.detach().requires_grad_() for factor in factors]
+            self._made += zip(linear_map.factors, factors, strict=True)
+        return linear_map.at(factors)
+
+    def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the factors that were used, and what their leaves have collected."""
+        used = [
+            (factor, leaf.grad.to(factor))
+            for factor, leaf in self._made
+            if leaf.grad is not None and factor.requires_grad
+        ]
+        return [factor for factor, _ in used], [slope for _, slope in used]
+
+
+@dataclass
+class Batch:
+    """Some of the signals, and the maps that terms may apply to them.
+
+    Attributes
+    ----------
+    x : tensor of shape (n_rows, n_channels, *signal_shape)
+        The signals.
+    input_gradients : tensor of shape (n_rows, n_targets * n_channels, *signal_shape), \
+            or None
+        The teacher's gradients with respect to its input, for each target.
+    y : tensor of shape (n_rows, ...) or None
+        What is known of each signal.
+    n : int
+        The number of all signals, over which terms are means.
+    maps : Maps
+        Analysis and synthesis, made when they are asked for.
+    smoothing : float
+        With a smoothing s, ``|c|`` is replaced by ``sqrt(c^2 + e^2) - e``, where e is s
+        times the mean absolute value of the data that c is a coefficient of.
+    scales : tuple of two floats
+        The mean absolute value of all signals, and of all gradients.
+    moments : tensor of shape (n_values, n_values) or None
+        The second moments of all signals, if the batch is a part of these.
+    """
+
+    x: Tensor
+    input_gradients: Tensor | None
+    y: Tensor | None
+    n: int
+    maps: Maps
+    smoothing: float = 0.0
+    scales: tuple[float, float] = (1.0, 1.0)
+    moments: Tensor | None = None
+
+    @cached_property
+    def coeffs(self) -> Tensor:
+        """The coefficients, (..., n_rows * n_channels, n_coeffs)."""
+        return self.maps.analysis.apply(self.x.flatten(0, 1))
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """The gradients with respect to them, (..., n_rows * n_targets * n_channels, \
+        n_coeffs).
+        """
+        return self.maps.synthesis.T.apply(self.input_gradients.flatten(0, 1))
+
+    def l1_norm(self, values: Tensor, scale: float) -> Tensor:
+        """Return the mean over samples and bands of the weighted (smoothed) L1 norm."""
+        eps = self.smoothing * scale
+        values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
+        layout = self.maps.layout
+        weights = layout.weights
+        if weights is not None:
+            values = values @ torch.from_numpy(weights).to(values).unsqueeze(-1)
+        return values.sum((-2, -1)) / (self.n * (layout.level + 1))

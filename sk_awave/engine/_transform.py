@@ -1,0 +1,78 @@
+"""Analysis and synthesis as linear maps: the one place where a route is chosen.
+
+A short signal is multiplied with the matrix of the whole transform (`Whole`). Of longer
+ones each level is taken along each axis (`Cascade`). Data that are only to be transformed
+may go through compiled loops (`Loops`). The factors of all maps are functions of the
+filters, by operations of torch, and products of torch are differentiated by products.
+"""
+
+import math
+from itertools import pairwise
+
+from torch import Tensor
+
+from sk_awave.engine._axis_steps import DENSE_SIZE
+from sk_awave.engine._boundary import adjoint_mode
+from sk_awave.engine._cascade import Cascade
+from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._linear_map import LinearMap, Whole
+from sk_awave.engine._loops import Loops
+
+#: The entries up to which a matrix is made for samples of several axes: long filters make
+#: far more coefficients of short axes than there are samples.
+MAX_DENSE_ENTRIES = 2**22
+
+
+def analysis_map(
+    layout: CoeffLayout, filters: Tensor, like: Tensor | None = None
+) -> LinearMap:
+    """Return the map of signals to coefficients.
+
+    Parameters
+    ----------
+    layout : CoeffLayout
+    filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
+        ``dec_lo, dec_hi, rec_lo, rec_hi`` of each level (the finest first) and axis, or
+        shared by them. The factors are differentiable functions of them, in float64 on
+        the CPU.
+    like : tensor, default=None
+        What has the dtype and the device of data that are only to be transformed, with
+        nothing to differentiate: compiled loops may then take part.
+    """
+    return _choose(layout, filters[..., :2, :], layout.mode, like)
+
+
+def synthesis_map(
+    layout: CoeffLayout, filters: Tensor, like: Tensor | None = None
+) -> LinearMap:
+    """Return the map of coefficients to signals.
+
+    It is made as the transpose of its adjoint; see Note [adjoint of synthesis] in
+    ``_matrices.py``. Parameters are those of `analysis_map`.
+    """
+    pairs = filters[..., 2:4, :].flip(-1)
+    return _choose(layout, pairs, adjoint_mode(layout.mode), like).T
+
+
+def _choose(
+    layout: CoeffLayout, pairs: Tensor, mode: str, like: Tensor | None
+) -> LinearMap:
+    """Choose a route for a transform by filters of shape (..., 2, K)."""
+    pairs = pairs.cpu()
+    if is_whole(layout):
+        chosen: LinearMap = Whole(layout, pairs, mode)
+    else:
+        chosen = Cascade(layout, pairs, mode)
+    if like is None:
+        return chosen
+    chosen = chosen.at([factor.to(like) for factor in chosen.factors])
+    return Loops(chosen, pairs) if Loops.serve(layout, like) else chosen
+
+
+def is_whole(layout: CoeffLayout) -> bool:
+    """Tell whether a transform is the product with a single matrix."""
+    sizes = [math.prod(shape) for shape in layout.shapes]
+    n_bands = 2 ** len(layout.signal_shape)
+    levels = [n * n_bands * m for n, m in pairwise(sizes)]
+    entries = max([sizes[0] * layout.n_coeffs_per_channel, *levels])
+    return sizes[0] <= DENSE_SIZE and entries <= MAX_DENSE_ENTRIES
