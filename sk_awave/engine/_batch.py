@@ -1,5 +1,6 @@
 """What terms are made of: some of the signals, their coefficients and scores."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,8 +82,9 @@ class Batch:
         times the mean absolute value of the data that c is a coefficient of.
     scales : tuple of two floats
         The mean absolute value of all signals, and of all gradients.
-    moments : tensor of shape (n_values, n_values) or None
-        The second moments of all signals, if the batch is a part of these.
+    moments : callable, default=None
+        If the batch is a part of all signals, returns their second moments, of shape
+        (n_values, n_values), or None where they are too many.
     """
 
     x: Tensor
@@ -92,7 +94,7 @@ class Batch:
     maps: Maps
     smoothing: float = 0.0
     scales: tuple[float, float] = (1.0, 1.0)
-    moments: Tensor | None = None
+    moments: Callable[[], Tensor | None] | None = None
 
     @cached_property
     def coeffs(self) -> Tensor:

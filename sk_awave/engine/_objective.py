@@ -100,17 +100,31 @@ class Objective:
         value : float
         gradient : ndarray of shape (n_parameters,)
         """
-        leaf = self._as_original(theta).requires_grad_()
+        original = self._as_original(theta).requires_grad_()
+        value, outputs, slopes = torch.zeros((), dtype=torch.float64), [], []
         with torch.inference_mode(False), torch.enable_grad():
-            filters = self.bank.filters(leaf)
-            value, outputs, slopes = self._evaluate(filters, smoothing, rows)
+            filters = self.bank.filters(original)
+            maps = Maps(self.layout, filters, self.x, collects=True)
+            terms = self._signal_terms()
+            for batch in self._batches(maps, smoothing, rows) if terms else ():
+                part = 0
+                for term, weight in terms:
+                    part = part + weight * term.value(batch)
+                part.backward()
+                value = value + part.detach().double().cpu()
+            outputs, slopes = maps.gradients()
+            for term, weight in self._counted(FilterTerm):
+                part = weight * term.value(filters[..., 2, :])
+                value = value + part.detach()
+                outputs.append(part)
+                slopes.append(torch.ones_like(part))
             (gradient,) = torch.autograd.grad(
-                outputs, leaf, slopes, allow_unused=True, materialize_grads=True
+                outputs, original, slopes, allow_unused=True, materialize_grads=True
             )
         return float(value), gradient.numpy().ravel()
 
     def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
-        """Evaluate the terms of signals at many banks at once, all signals together.
+        """Evaluate the objective at many banks at once, all signals together.
 
         Parameters
         ----------
@@ -124,9 +138,15 @@ class Objective:
         leaf = filters.detach().requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
             (batch,) = self._batches(Maps(self.layout, leaf, self.x), size=len(self.x))
-            terms = self._signal_terms()
-            values = sum(weight * term.value(batch) for term, weight in terms)
-            (gradients,) = torch.autograd.grad(values.sum(), leaf)
+            values = torch.zeros(len(leaf), dtype=self.x.dtype, device=self.x.device)
+            for term, weight in self._signal_terms():
+                values = values + weight * term.value(batch)
+            for term, weight in self._counted(FilterTerm):
+                each = torch.stack([term.value(bank[..., 2, :]) for bank in leaf])
+                values = values + weight * each.to(values)
+            (gradients,) = torch.autograd.grad(
+                values.sum(), leaf, allow_unused=True, materialize_grads=True
+            )
         return values.detach(), gradients
 
     def report(self, theta: np.ndarray) -> dict[str, float]:
@@ -139,30 +159,12 @@ class Objective:
                     totals[term.name] += term.value(batch).double()
             for term in self.terms:
                 if isinstance(term, FilterTerm):
-                    totals[term.name] = term.value(filters[..., 2, :].flatten(0, 1))
+                    totals[term.name] = term.value(filters[..., 2, :])
         return {name: float(total) for name, total in totals.items()}
 
     def total(self, report: Mapping[str, float]) -> float:
         """Return the weighted sum of what `report` returns."""
         return sum(weight * report[term.name] for term, weight in self.terms.items())
-
-    def _evaluate(self, filters, smoothing, rows):
-        """Return the value, and what its gradient is to be taken of, with slopes."""
-        value, outputs, slopes = torch.zeros((), dtype=torch.float64), [], []
-        terms = self._signal_terms()
-        if terms:
-            maps = Maps(self.layout, filters, self.x, collects=True)
-            for batch in self._batches(maps, smoothing, rows):
-                part = sum(weight * term.value(batch) for term, weight in terms)
-                part.backward()
-                value = value + part.detach().double().cpu()
-            outputs, slopes = maps.gradients()
-        for term, weight in self._counted(FilterTerm):
-            part = weight * term.value(filters[..., 2, :].flatten(0, 1))
-            value = value + part.detach()
-            outputs.append(part)
-            slopes.append(torch.ones_like(part))
-        return value, outputs, slopes
 
     def _batches(self, maps, smoothing=0.0, rows=None, size=None):
         """Yield the signals in batches of a size, or those of a mini-batch as one."""
@@ -172,13 +174,13 @@ class Objective:
             size = max(1, rows_per_batch(self.layout) // (share * self.x.shape[1]))
         parts = [slice(i, i + size) for i in range(0, len(self.x), size)]
         parts = parts if rows is None else [rows]
-        moments = self._moments if rows is None else None
         n = len(self.x) if rows is None else len(rows)
         for part in parts:
             data = [
                 None if a is None else a[part]
                 for a in (self.x, self.input_gradients, self.y)
             ]
+            moments = (lambda: self._moments) if rows is None else None
             yield Batch(*data, n, maps, smoothing, self._scales, moments)
 
     @cached_property

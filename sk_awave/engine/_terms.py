@@ -157,10 +157,11 @@ class Reconstruction(SignalTerm):
 
     def value(self, batch):
         """Add the errors."""
-        if batch.moments is not None:
+        moments = None if batch.moments is None else batch.moments()
+        if moments is not None:
             error = batch.maps.analysis.matrix @ batch.maps.synthesis.matrix
             error = error - torch.eye(error.shape[-1]).to(error)
-            value = (error * (batch.moments @ error)).sum((-2, -1))
+            value = (error * (moments @ error)).sum((-2, -1))
             return value * (len(batch.x) / batch.n)
         error = batch.maps.synthesis.apply(batch.coeffs) - batch.x.flatten(0, 1)
         return error.square().flatten(1 - batch.x.ndim).sum(-1) / batch.n
