@@ -37,7 +37,7 @@ import pandas as pd
 import torch
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LassoCV, LogisticRegression
+from sklearn.linear_model import LassoCV
 from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -56,6 +56,7 @@ from sk_awave import (
     WaveletTransformer,
 )
 from sk_awave.datasets import make_bursts, make_convergence_maps
+from sk_awave.utils._sklearn import l1_logistic_regression
 
 SEEDS = range(5)
 AWD = "learned wavelet (AWD)"
@@ -135,9 +136,7 @@ def digits(seed):
     """Return images, their labels, an estimator, and grids for all and for AWD."""
     bunch = load_digits()
     X = (bunch.images / 16).astype(np.float32)[:, None]
-    head = LogisticRegression(
-        l1_ratio=1, solver="saga", tol=0.01, max_iter=500, random_state=seed
-    )
+    head = l1_logistic_regression(random_state=seed)
     model = AWDClassifier(
         NeuralNetClassifier(
             Cnn,

@@ -69,6 +69,7 @@ cnn = NeuralNetClassifier(
     train_split=None,
     verbose=0,
 )
+# The L1 penalty of scikit-learn 1.8 and later; before, it was penalty="l1".
 head = LogisticRegression(
     l1_ratio=1, solver="saga", tol=0.01, max_iter=500, random_state=0
 )

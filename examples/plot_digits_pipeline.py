@@ -42,6 +42,7 @@ def search(wavelet_step, grid, cache):
             ("scale", StandardScaler()),
             (
                 "model",
+                # The L1 penalty of scikit-learn 1.8 and later; before, penalty="l1".
                 LogisticRegression(
                     l1_ratio=1, solver="saga", tol=0.01, max_iter=300, random_state=0
                 ),

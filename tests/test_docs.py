@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_code_of_a_page_runs(page):
             else:
                 exec(compile("\n" * line + code, str(page), "exec"), names)
     plt.close("all")
+
+
+def test_extra_of_the_examples_has_the_penalty_that_they_use():
+    examples = DOCS.parent / "examples"
+    users = [page for page in examples.glob("*.py") if "l1_ratio" in page.read_text()]
+    text = (DOCS.parent / "pyproject.toml").read_text()
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    assert not users or "scikit-learn>=1.8" in extras["examples"]  # ignored before
 
 
 def listed_names():

@@ -250,6 +250,7 @@ class WaveletTransformer(_BaseWaveletTransformer):
     batch_size : int, default=None
         How many signals (samples times channels) are transformed at a time. By default as
         many as are transformed fastest; memory beyond the result is that of one batch.
+        Another size can change the last bits of the coefficients.
 
     device : str or torch.device, default="auto"
         Where to compute. "auto" is the device of `X` for a tensor, and the CPU for an
