@@ -152,11 +152,12 @@ def _padding_tensors(
     """Return `extension` with its arrays as tensors."""
     left, index, weight = extension(length, filter_length, mode)
     with torch.inference_mode(False):  # the cache outlives the mode of its first caller
-        return (
-            left,
-            torch.as_tensor(index, device=device),
-            torch.as_tensor(weight, dtype=dtype, device=device),
-        )
+        index = torch.as_tensor(index, device=device)
+        weight = torch.as_tensor(weight, dtype=dtype, device=device)
+    # What `torch._dynamo.mark_static` sets: the compiler of torch 2.3 takes the sizes
+    # of constants for dynamic from the second length of signals on, and fails.
+    index._dynamo_static_indices = weight._dynamo_static_indices = {0, 1}
+    return left, index, weight
 
 
 @torch.compiler.assume_constant_result

@@ -31,9 +31,9 @@ def _as_real(x: Tensor, name: str) -> Tensor:
             f"{name} must be made of tensors. Got {type(x).__name__} instead. Use "
             "torch.as_tensor, or WaveletTransformer for arrays."
         )
-    if x.is_complex():
+    if x.dtype.is_complex:
         raise TypeError(f"{name} must be real. Got {x.dtype} instead.")
-    return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+    return x if x.dtype.is_floating_point else x.to(torch.get_default_dtype())
 
 
 class MultilevelDWT(nn.Module):

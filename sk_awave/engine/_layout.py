@@ -21,7 +21,7 @@ MAX_LEVEL = 62
 
 def detail_keys(ndim: int) -> list[str]:
     """Return PyWavelets' keys of the details of one level: 'ad', 'da', 'dd' in 2-D."""
-    return ["".join(key) for key in itertools.product("ad", repeat=ndim)][1:]
+    return ["".join(key) for key in itertools.product(*["ad"] * ndim)][1:]
 
 
 def check_level(level: int) -> None:

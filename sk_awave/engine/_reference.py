@@ -184,8 +184,8 @@ def waverec(
 
 def _crop(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Drop what odd lengths left over at the end of each axis but the first."""
-    for axis, length in enumerate(shape, start=1):
-        x = x.narrow(axis, 0, length)
+    for axis, length in enumerate(shape):
+        x = x.narrow(axis + 1, 0, length)
     return x
 
 
