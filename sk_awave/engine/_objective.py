@@ -121,7 +121,7 @@ class Objective:
             (gradient,) = torch.autograd.grad(
                 outputs, original, slopes, allow_unused=True, materialize_grads=True
             )
-        return float(value), gradient.numpy().ravel()
+        return float(value), gradient.detach().numpy().ravel()  # for torch < 2.4
 
     def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.
