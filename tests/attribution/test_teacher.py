@@ -375,7 +375,10 @@ def test_module_is_held_and_not_copied():
 def test_pickled_teacher_computes_the_same(kind):
     teacher = make_teacher(kind)
     loaded = pickle.loads(pickle.dumps(teacher))
-    np.testing.assert_array_equal(outputs(loaded, rows()), outputs(teacher, rows()))
+    # Sums of products depend on where arrays lie in memory.
+    np.testing.assert_allclose(
+        outputs(loaded, rows()), outputs(teacher, rows()), rtol=1e-13, atol=1e-13
+    )
     assert repr(loaded) == repr(teacher)
     assert loaded.device == teacher.device
     assert loaded.is_regressor == teacher.is_regressor
@@ -519,8 +522,9 @@ def test_estimators_that_are_not_differentiable(model):
     ids=repr,
 )
 def test_steps_that_are_not_affine(step):
-    # Far from zero and one, where a quantile scale is constant.
-    model = make_pipeline(step, LinearRegression()).fit(rows(30) + 1000, rows(30)[:, 0])
+    # Far from zero and one, where a quantile scale is constant; at 1000 the power scale
+    # of scipy 1.10 overflows.
+    model = make_pipeline(step, LinearRegression()).fit(rows(30) + 10, rows(30)[:, 0])
     with pytest.raises(
         TypeError, match=f"must be affine, .* {type(step).__name__} is not"
     ):
@@ -562,8 +566,8 @@ def test_input_shape_of_another_size():
 
 
 def test_inputs_of_another_shape_than_the_module_takes():
-    convolution = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), nn.LazyLinear(1))
-    convolution(torch.zeros(1, 1, LENGTH))
+    last = nn.Linear(2 * (LENGTH - 2), 1)
+    convolution = nn.Sequential(nn.Conv1d(1, 2, 3), nn.Flatten(), last)
     remedy = rf"pass Teacher\(model, input_shape=\(1, {LENGTH}\)\)"
     for model in (nn.Linear(3, 2), convolution, make_module("recurrent").float()):
         with pytest.raises(ValueError, match=remedy) as info:

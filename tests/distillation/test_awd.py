@@ -186,7 +186,7 @@ class Cnn(nn.Module):
         self.layers = nn.Sequential(
             nn.Unflatten(1, (1, 8)), nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten()
         )
-        self.head = nn.LazyLinear(10)
+        self.head = nn.Linear(4 * 6 * 6, 10)
 
     def forward(self, x):
         return self.head(self.layers(x.float()))
