@@ -1,6 +1,8 @@
 """The import rule of the package, read from its sources."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,12 @@ def test_imports_go_one_way(path):
             assert room == "utils" or not private, name
         if parts[0] in ONLY_IN:
             assert relative in ONLY_IN[parts[0]], name
+
+
+@pytest.mark.parametrize(
+    "module, absent",
+    [("sk_awave", "torch"), ("sk_awave.engine", "torch._dynamo")],
+)
+def test_import_does_not_wait_for(module, absent):
+    code = f"import sys, {module}; sys.exit({absent!r} in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

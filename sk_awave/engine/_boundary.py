@@ -160,10 +160,14 @@ def _padding_tensors(
     return left, index, weight
 
 
-@torch.compiler.assume_constant_result
 def _padding(*key):
     """Look `_padding_tensors` up outside the code that `torch.compile` traces."""
     return _padding_tensors(*key)
+
+
+# What `torch.compiler.assume_constant_result` sets. The function itself would import
+# the compiler, which takes longer than the rest of this package.
+_padding._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def extend(x: Tensor, filter_length: int, mode: str) -> Tensor:
