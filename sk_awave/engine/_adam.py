@@ -2,6 +2,7 @@
 
 import dis
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import skorch
@@ -196,7 +197,7 @@ def is_stop_request(error: KeyboardInterrupt) -> bool:
     Callbacks such as EarlyStopping raise KeyboardInterrupt, by a statement; Ctrl-C comes
     between any two instructions.
     """
-    trace = error.__traceback__
+    trace: Any = error.__traceback__
     in_callback = False
     while trace.tb_next is not None:
         trace = trace.tb_next

@@ -106,6 +106,7 @@ class Batch:
         """The gradients with respect to them, (..., n_rows * n_targets * n_channels, \
         n_coeffs).
         """
+        assert self.input_gradients is not None, "no term asks for them without"
         return self.maps.synthesis.T.apply(self.input_gradients.flatten(0, 1))
 
     def l1_norm(self, values: Tensor, scale: float) -> Tensor:

@@ -1,6 +1,7 @@
 """Transforms level by level, and in each along one axis after the other."""
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,9 +40,10 @@ class Cascade(LinearMap):
             for j in range(layout.level)
         ]
 
-    def _step_factors(self):
+    def _step_factors(self) -> list[list[tuple[Any, list[Tensor]]]]:
         """Return each step with its factors."""
-        left, levels = list(self.factors), []
+        left = list(self.factors)
+        levels: list[list[tuple[Any, list[Tensor]]]] = []
         for axes in self._steps:
             levels.append([])
             for step in axes:
@@ -52,9 +54,9 @@ class Cascade(LinearMap):
     def apply(self, x, out=None):
         """Split the nodes of one level after the other."""
         ndim, tree = len(self.layout.signal_shape), self.layout.tree
-        nodes = {(): x}
-        for paths, axes in zip(tree.splits, self._step_factors(), strict=True):
-            paths = sorted(paths)
+        nodes: dict[tuple[int, ...], Tensor] = {(): x}
+        for split, axes in zip(tree.splits, self._step_factors(), strict=True):
+            paths = sorted(split)
             y = _below([nodes.pop(path) for path in paths], ndim)
             for axis in reversed(range(ndim)):
                 y = _along(y, ndim, axis, *axes[axis])
@@ -74,15 +76,16 @@ class Cascade(LinearMap):
             for band in layout.bands
         }
         levels = list(zip(tree.splits, self._step_factors(), strict=True))
-        for paths, axes in reversed(levels):
-            paths = sorted(paths)
+        for split, axes in reversed(levels):
+            paths = sorted(split)
             bands = [
                 _below([nodes.pop((*path, branch)) for path in paths], ndim)
                 for branch in range(2**ndim)
             ]
             x = _join(bands, ndim)
             for axis in range(ndim):
-                x = _along(x, ndim, axis, *axes[axis], transpose=True)
+                step, factors = axes[axis]
+                x = _along(x, ndim, axis, step, factors, transpose=True)
             for path, part in zip(paths, x.chunk(len(paths), -ndim - 1), strict=True):
                 nodes[path] = part
         x = nodes[()]

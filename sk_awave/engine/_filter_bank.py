@@ -4,6 +4,7 @@ import copy
 import difflib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pywt
@@ -44,13 +45,19 @@ class Fixed(nn.Identity):
     tags: frozenset[str] = frozenset()
 
 
-PARAMETRIZATIONS = {"orthogonal": Orthogonal, "free": Free, "fixed": Fixed}
+PARAMETRIZATIONS: dict[str, type[nn.Module]] = {
+    "orthogonal": Orthogonal,
+    "free": Free,
+    "fixed": Fixed,
+}
 
 
 def tags_of(parametrization: str | nn.Module) -> frozenset[str]:
     """Return what always holds of a parametrization given by name or as a module."""
-    named = isinstance(parametrization, str)
-    return (PARAMETRIZATIONS[parametrization] if named else parametrization).tags
+    owner: Any = parametrization
+    if isinstance(parametrization, str):
+        owner = PARAMETRIZATIONS[parametrization]
+    return owner.tags
 
 
 class FilterBank(nn.Module):
@@ -114,9 +121,9 @@ class FilterBank(nn.Module):
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
         # Held, not registered with torch's parametrize, which would forbid pickling.
-        self.parametrization = (
+        self.parametrization: Any = (
             copy.deepcopy(parametrization)
-            if is_own
+            if isinstance(parametrization, nn.Module)
             else PARAMETRIZATIONS[parametrization]()
         )
         learned = parametrization != "fixed"
@@ -124,7 +131,9 @@ class FilterBank(nn.Module):
             raise ValueError(
                 "A bank cannot represent these filters: some are not finite."
             )
-        original = self.parametrization.right_inverse(filters) if learned else filters
+        original = filters
+        if learned:
+            original = self.parametrization.right_inverse(filters)  # type: ignore[operator]
         self.original = nn.Parameter(original, requires_grad=learned)
         made = self().detach()
         fits = made.shape == filters.shape

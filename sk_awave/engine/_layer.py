@@ -82,6 +82,11 @@ class MultilevelDWT(nn.Module):
     True
     """
 
+    level: int | None
+    mode: str
+    ndim: int
+    filter_bank: FilterBank
+
     def __init__(
         self,
         wavelet="db5",

@@ -228,9 +228,10 @@ class CoeffLayout:
             for band in self.bands
             for position in np.ndindex(band.shape)
         ]
-        if (self.n_channels or 1) == 1:
+        n_channels = self.n_channels or 1
+        if n_channels == 1:
             return names
-        return [f"ch{c}_{name}" for c in range(self.n_channels) for name in names]
+        return [f"ch{c}_{name}" for c in range(n_channels) for name in names]
 
     def unflatten(self, flat):
         """Rebuild PyWavelets' structure from flat coefficients.
@@ -292,7 +293,7 @@ def to_pywt(arrays: list, ndim: int) -> list:
     if ndim == 1:
         return list(arrays)
     keys = detail_keys(ndim)
-    levels = [
+    levels: list = [
         dict(zip(keys, details[i : i + len(keys)], strict=True))
         for i in range(0, len(details), len(keys))
     ]

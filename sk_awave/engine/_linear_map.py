@@ -1,6 +1,7 @@
 """Linear maps of tensors, as chains of products with small matrices."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from copy import copy
 
 import torch
@@ -47,7 +48,7 @@ class LinearMap(ABC):
         """The matrix that rows are multiplied with, if it is a single one."""
         return None
 
-    def at(self, factors: tuple[Tensor, ...]) -> "LinearMap":
+    def at(self, factors: Iterable[Tensor]) -> "LinearMap":
         """Return the same map with other factors, such as of another dtype."""
         other = copy(self)
         other.factors = tuple(factors)
@@ -64,7 +65,7 @@ class Transpose(LinearMap):
         raise NotImplementedError
 
     @property
-    def factors(self):
+    def factors(self):  # type: ignore[override]
         """Those of the original."""
         return self.original.factors
 

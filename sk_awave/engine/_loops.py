@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class Loops(LinearMap):
         raise NotImplementedError
 
     @property
-    def factors(self):
+    def factors(self):  # type: ignore[override]
         """Those of the products."""
         return self.products.factors
 
@@ -80,7 +80,7 @@ class Loops(LinearMap):
 
 
 @lru_cache(maxsize=1)
-def _import_loops() -> ModuleType | None:
+def _import_loops() -> Any:
     """Return the compiled loops, None without numba or a place for what it compiles."""
     try:
         return import_module("sk_awave.engine._compiled")

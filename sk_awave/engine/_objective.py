@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ from sk_awave.engine._transform import is_whole
 #: Values of a batch of signals: enough for the calls of torch not to count, few enough to
 #: stay in a cache and for memory not to grow with the number of signals.
 BATCH_SIZE = 2**20
+
+_Kind = TypeVar("_Kind", bound=Term)
 
 
 class Objective:
@@ -153,10 +156,10 @@ class Objective:
         """Evaluate every term at parameters, unweighted, by its name."""
         with torch.no_grad():
             filters = self.bank.filters(self._as_original(theta))
-            totals = {term.name: 0.0 for term in self.terms}
+            totals: dict[str, Any] = {term.name: 0.0 for term in self.terms}
             for batch in self._batches(Maps(self.layout, filters, self.x)):
-                for term, _ in self._signal_terms(every=True):
-                    totals[term.name] += term.value(batch).double()
+                for counted, _ in self._signal_terms(every=True):
+                    totals[counted.name] += counted.value(batch).double()
             for term in self.terms:
                 if isinstance(term, FilterTerm):
                     totals[term.name] = term.value(filters[..., 2, :])
@@ -201,7 +204,7 @@ class Objective:
             if isinstance(term, SignalTerm) and not (without and term.needs_gradients)
         ]
 
-    def _counted(self, kind: type) -> list[tuple[Term, float]]:
+    def _counted(self, kind: type[_Kind]) -> list[tuple[_Kind, float]]:
         """Return the terms of a kind that can differ from zero where it is learned."""
         tags = self.bank.tags
         return [

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,12 +86,12 @@ def _iter_groups(
     filter_length = objective.layout.filter_length
     n_rotations = filter_length // 2
     if strategy in ("library", "random", "best"):
-        starts = []
+        starts: list = []
         if strategy != "random":
             starts += library_starts(filter_length)
         if strategy != "library":
-            angles = rng.uniform(-np.pi, np.pi, (N_RANDOM, n_rotations - 1))
-            starts += [("random angles", row) for row in angles]
+            rows = rng.uniform(-np.pi, np.pi, (N_RANDOM, n_rotations - 1))
+            starts += [("random angles", row) for row in rows]
         angles = torch.from_numpy(np.array([row for _, row in starts]))
         order = function(angles)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
         labels, angles = [starts[i][0] for i in order], angles[order]
@@ -109,7 +110,7 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     """
     n = len(objective.x)
     rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
-    data = [
+    data: Any = [
         None if a is None else a[rows]
         for a in (objective.x, objective.input_gradients, objective.y)
     ]
