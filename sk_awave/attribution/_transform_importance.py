@@ -1,6 +1,7 @@
 """TRIM: how much a teacher's output owes to each coefficient of a transform."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -154,7 +155,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Check the transformer and the teacher, and find the adjoint of the inverse.
 
         Parameters
@@ -193,7 +194,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         self.teacher_ = teacher
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Score the coefficients.
 
         Parameters

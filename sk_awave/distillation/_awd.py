@@ -123,7 +123,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         return self.estimator_.classes_
 
     @available_if(estimator_has("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Predict class probabilities.
 
         Parameters
@@ -140,7 +140,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         return self.estimator_.predict_proba(features)
 
     @available_if(estimator_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Evaluate the decision function of the head.
 
         Parameters

@@ -2,7 +2,9 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from typing import Self
 
+import numpy as np
 from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
@@ -83,7 +85,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Train the teacher, learn the wavelet from it, and fit the linear model.
 
         Parameters
@@ -124,7 +126,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         )
         return self
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Predict by the linear model on the features; the teacher is not used.
 
         Parameters

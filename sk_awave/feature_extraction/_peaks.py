@@ -3,6 +3,7 @@
 import math
 import warnings
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -189,7 +190,7 @@ class PeakCounter(BaseContainer):
         self.signal_shape = signal_shape
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, **fit_params) -> Self:
         """Fit the transformer, and learn the bins.
 
         Parameters
@@ -236,7 +237,7 @@ class PeakCounter(BaseContainer):
         self.bin_edges_ = np.linspace(low, high, self.n_bins + 1, axis=-1)
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Count the peaks.
 
         Parameters

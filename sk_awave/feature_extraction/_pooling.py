@@ -1,6 +1,7 @@
 """A few statistics of each band of a wavelet transform."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ class SubbandPooling(BaseOfBands):
         self.quantiles = quantiles
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, **fit_params) -> Self:
         """Fit the wavelet transformer.
 
         Parameters
@@ -140,7 +141,7 @@ class SubbandPooling(BaseOfBands):
         self._check_statistics()
         return self._fit_bands(X, y, fit_params)
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Transform signals to the statistics of their bands.
 
         Parameters

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -192,7 +193,7 @@ class WaveletThresholder(BaseOfBands):
         self.sigma = sigma
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X, y=None, **fit_params) -> Self:
         """Fit the wavelet transformer.
 
         Parameters
@@ -226,7 +227,7 @@ class WaveletThresholder(BaseOfBands):
             )
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Transform signals to coefficients without noise.
 
         Parameters
@@ -248,7 +249,7 @@ class WaveletThresholder(BaseOfBands):
         shrunk = self._shrink(flat.cpu().numpy() if is_tensor else np.asarray(flat))
         return torch.from_numpy(shrunk).to(flat) if is_tensor else shrunk
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Reconstruct signals from flat coefficients.
 
         Parameters

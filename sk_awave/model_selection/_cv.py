@@ -2,6 +2,7 @@
 
 import warnings
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 import torch
@@ -154,7 +155,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, input_gradients=None):
+    def fit(self, X, y, *, input_gradients=None) -> Self:
         """Choose the ratio and learn the wavelet.
 
         Parameters
@@ -210,7 +211,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
             setattr(self, name, getattr(self.transformer_, name))
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Transform signals to flat wavelet coefficients.
 
         Parameters
@@ -227,7 +228,7 @@ class AdaptiveWaveletTransformerCV(MetaEstimatorMixin, TransformerMixin, BaseEst
         check_is_fitted(self)
         return self.transformer_.transform(validate_signals(self, X, reset=False))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Reconstruct signals from flat wavelet coefficients.
 
         Parameters

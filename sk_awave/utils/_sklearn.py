@@ -1,6 +1,8 @@
 """scikit-learn's names that are not public or not the same in all versions."""
 
+from collections.abc import Callable
 from functools import wraps
+from typing import TypeVar
 
 import sklearn
 from sklearn.base import _fit_context
@@ -30,6 +32,8 @@ __all__ = [
     "validate_params",
 ]
 
+_Fit = TypeVar("_Fit", bound=Callable)
+
 
 class FitInterrupted(KeyboardInterrupt):
     """Ctrl-C in a fit, which has left the best state it met on its estimator.
@@ -46,7 +50,7 @@ class FitInterrupted(KeyboardInterrupt):
         self.estimator = estimator
 
 
-def fit_context(*, prefer_skip_nested_validation):
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Fit], _Fit]:
     """Decorate `fit` as scikit-learn does, and let it leave no trace if it fails.
 
     An estimator that a failing fit has changed in part would go on with attributes that

@@ -1,0 +1,24 @@
+from sk_awave.attribution import Teacher as Teacher
+from sk_awave.decomposition import (
+    AdaptiveWaveletTransformer as AdaptiveWaveletTransformer,
+    WaveletTransformer as WaveletTransformer,
+)
+from sk_awave.distillation import (
+    AWDClassifier as AWDClassifier,
+    AWDRegressor as AWDRegressor,
+)
+from sk_awave.engine import (
+    FilterBank as FilterBank,
+    MultilevelDWT as MultilevelDWT,
+)
+from sk_awave.feature_extraction import (
+    PeakCounter as PeakCounter,
+    SubbandPooling as SubbandPooling,
+    WaveletThresholder as WaveletThresholder,
+)
+from sk_awave.model_selection import (
+    AdaptiveWaveletTransformerCV as AdaptiveWaveletTransformerCV,
+    adaptive_wavelet_path as adaptive_wavelet_path,
+)
+
+__version__: str
