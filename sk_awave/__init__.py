@@ -18,6 +18,7 @@ _PUBLIC = {
     "WaveletThresholder": "sk_awave.feature_extraction",
     "WaveletTransformer": "sk_awave.decomposition",
     "adaptive_wavelet_path": "sk_awave.model_selection",
+    "show_versions": "sk_awave.utils._versions",
 }
 
 __all__ = sorted(_PUBLIC)

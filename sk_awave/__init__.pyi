@@ -20,5 +20,6 @@ from sk_awave.model_selection import (
     AdaptiveWaveletTransformerCV as AdaptiveWaveletTransformerCV,
     adaptive_wavelet_path as adaptive_wavelet_path,
 )
+from sk_awave.utils._versions import show_versions as show_versions
 
 __version__: str

@@ -79,10 +79,6 @@ def test_imports_go_one_way(path):
             assert relative in ONLY_IN[parts[0]], name
 
 
-@pytest.mark.parametrize(
-    "module, absent",
-    [("sk_awave", "torch"), ("sk_awave.engine", "torch._dynamo")],
-)
-def test_import_does_not_wait_for(module, absent):
-    code = f"import sys, {module}; sys.exit({absent!r} in sys.modules)"
+def test_import_does_not_load_the_compiler_of_torch():
+    code = "import sys, sk_awave.engine; sys.exit('torch._dynamo' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
