@@ -150,13 +150,14 @@ def _padding_tensors(
     length: int, filter_length: int, mode: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[int, Tensor, Tensor]:
     """Return `extension` with its arrays as tensors."""
-    left, index, weight = extension(length, filter_length, mode)
+    left, *arrays = extension(length, filter_length, mode)
     with torch.inference_mode(False):  # the cache outlives the mode of its first caller
-        index = torch.as_tensor(index, device=device)
-        weight = torch.as_tensor(weight, dtype=dtype, device=device)
-    # What `torch._dynamo.mark_static` sets: the compiler of torch 2.3 takes the sizes
-    # of constants for dynamic from the second length of signals on, and fails.
-    index._dynamo_static_indices = weight._dynamo_static_indices = {0, 1}
+        index = torch.as_tensor(arrays[0], device=device)
+        weight = torch.as_tensor(arrays[1], dtype=dtype, device=device)
+    for constant in (index, weight):
+        # What `torch._dynamo.mark_static` sets: the compiler of torch 2.3 takes the sizes
+        # of constants for dynamic from the second length of signals on, and fails.
+        constant._dynamo_static_indices = {0, 1}  # type: ignore[attr-defined]
     return left, index, weight
 
 

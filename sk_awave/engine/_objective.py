@@ -104,20 +104,20 @@ class Objective:
         gradient : ndarray of shape (n_parameters,)
         """
         original = self._as_original(theta).requires_grad_()
-        value, outputs, slopes = torch.zeros((), dtype=torch.float64), [], []
+        value = torch.zeros((), dtype=torch.float64)
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
             maps = Maps(self.layout, filters, self.x, collects=True)
             terms = self._signal_terms()
             for batch in self._batches(maps, smoothing, rows) if terms else ():
-                part = 0
+                part: Any = 0
                 for term, weight in terms:
                     part = part + weight * term.value(batch)
                 part.backward()
                 value = value + part.detach().double().cpu()
             outputs, slopes = maps.gradients()
-            for term, weight in self._counted(FilterTerm):
-                part = weight * term.value(filters[..., 2, :])
+            for penalty, weight in self._counted(FilterTerm):
+                part = weight * penalty.value(filters[..., 2, :])
                 value = value + part.detach()
                 outputs.append(part)
                 slopes.append(torch.ones_like(part))
@@ -144,8 +144,8 @@ class Objective:
             values = torch.zeros(len(leaf), dtype=self.x.dtype, device=self.x.device)
             for term, weight in self._signal_terms():
                 values = values + weight * term.value(batch)
-            for term, weight in self._counted(FilterTerm):
-                each = torch.stack([term.value(bank[..., 2, :]) for bank in leaf])
+            for penalty, weight in self._counted(FilterTerm):
+                each = torch.stack([penalty.value(bank[..., 2, :]) for bank in leaf])
                 values = values + weight * each.to(values)
             (gradients,) = torch.autograd.grad(
                 values.sum(), leaf, allow_unused=True, materialize_grads=True
@@ -179,12 +179,12 @@ class Objective:
         parts = parts if rows is None else [rows]
         n = len(self.x) if rows is None else len(rows)
         for part in parts:
-            data = [
-                None if a is None else a[part]
-                for a in (self.x, self.input_gradients, self.y)
-            ]
+            gradients, y = (
+                None if a is None else a[part] for a in (self.input_gradients, self.y)
+            )
+            x, scales = self.x[part], self._scales
             moments = (lambda: self._moments) if rows is None else None
-            yield Batch(*data, n, maps, smoothing, self._scales, moments)
+            yield Batch(x, gradients, y, n, maps, smoothing, scales, moments)
 
     @cached_property
     def _moments(self) -> Tensor | None:
