@@ -16,10 +16,19 @@ from typing import assert_type
 import numpy as np
 
 import sk_awave
-from sk_awave import AWDRegressor, MultilevelDWT, SubbandPooling
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    AWDRegressor,
+    MultilevelDWT,
+    SubbandPooling,
+)
 from sk_awave.engine import FilterBank
 
 X, y = np.ones((4, 16)), np.ones(4)
+awt = AdaptiveWaveletTransformer("db2").fit(X)
+assert_type(awt, AdaptiveWaveletTransformer)
+assert_type(awt.inverse_transform(awt.transform(X)), np.ndarray)
+assert_type(awt.score(X), float)
 pooling = SubbandPooling(statistics=("rms",))
 assert_type(pooling.fit(X), SubbandPooling)
 assert_type(pooling.fit(X).transform(X), np.ndarray)

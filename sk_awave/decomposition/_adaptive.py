@@ -1,6 +1,7 @@
 """The wavelet transform whose wavelet is learned from the data."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -336,7 +337,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, input_gradients=None):
+    def fit(self, X, y=None, *, input_gradients=None) -> Self:
         """Learn the wavelet.
 
         Parameters
@@ -377,7 +378,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, *, input_gradients=None):
+    def partial_fit(self, X, y=None, *, input_gradients=None) -> Self:
         """Improve the wavelet by one epoch of mini-batches over `X`.
 
         Parameters
@@ -453,7 +454,7 @@ class AdaptiveWaveletTransformer(_BaseAdaptiveTransformer):
             return targets[0]
         return torch.stack(targets) if torch.is_tensor(field) else np.stack(targets)
 
-    def score(self, X, y=None, *, input_gradients=None):
+    def score(self, X, y=None, *, input_gradients=None) -> float:
         r"""Return minus the objective on `X`, relative to that of the samples themselves.
 
         The value is

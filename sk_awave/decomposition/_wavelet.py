@@ -1,6 +1,7 @@
 """The multilevel wavelet transform as a scikit-learn transformer."""
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 import pywt
@@ -45,7 +46,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         "device": [str, torch.device],
     }
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Transform signals to flat wavelet coefficients.
 
         Parameters
@@ -63,7 +64,7 @@ class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._to_coefficients(validate_signals(self, X, reset=False))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Reconstruct signals from flat wavelet coefficients.
 
         Parameters
@@ -323,7 +324,7 @@ class WaveletTransformer(_BaseWaveletTransformer):
         self.device = device
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Learn the shape of the signals.
 
         Parameters
