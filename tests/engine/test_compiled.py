@@ -30,7 +30,7 @@ def always(monkeypatch):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", ["haar", "db2", "bior2.2", "db5"])
+@pytest.mark.parametrize("name", ["haar", "db2", "bior2.4"])  # each is compiled anew
 @pytest.mark.parametrize(
     "shape", [(129,), (1000,), (1023,), (2500,), (16, 17), (41, 40), (9, 100), (64, 5)]
 )
