@@ -14,6 +14,7 @@ FILES = (
     "LICENSE",
     "MANIFEST.in",
     "README.md",
+    "constraints-oldest.txt",
     "constraints.txt",
     "pyproject.toml",
     "setup.cfg",
