@@ -45,7 +45,7 @@ class Fixed(nn.Identity):
     tags: frozenset[str] = frozenset()
 
 
-PARAMETRIZATIONS: dict[str, type[nn.Module]] = {
+PARAMETRIZATIONS: dict[str, Any] = {
     "orthogonal": Orthogonal,
     "free": Free,
     "fixed": Fixed,
@@ -121,19 +121,16 @@ class FilterBank(nn.Module):
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
         # Held, not registered with torch's parametrize, which would forbid pickling.
-        self.parametrization: Any = (
-            copy.deepcopy(parametrization)
-            if isinstance(parametrization, nn.Module)
-            else PARAMETRIZATIONS[parametrization]()
-        )
+        if isinstance(parametrization, str):
+            self.parametrization = PARAMETRIZATIONS[parametrization]()
+        else:
+            self.parametrization = copy.deepcopy(parametrization)
         learned = parametrization != "fixed"
         if not filters.isfinite().all():
             raise ValueError(
                 "A bank cannot represent these filters: some are not finite."
             )
-        original = filters
-        if learned:
-            original = self.parametrization.right_inverse(filters)  # type: ignore[operator]
+        original = self.parametrization.right_inverse(filters) if learned else filters
         self.original = nn.Parameter(original, requires_grad=learned)
         made = self().detach()
         fits = made.shape == filters.shape
