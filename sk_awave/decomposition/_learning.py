@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from sk_awave.engine._filter_bank import FilterBank, as_wavelet, tags_of
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solution import OUTCOMES
 from sk_awave.engine._starts import find_starts
-from sk_awave.engine._terms import published_terms
+from sk_awave.engine._terms import Term, published_terms
 from sk_awave.engine._tree import Tree
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import FitInterrupted
@@ -31,6 +32,7 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
     def _make_learnable_objective(self, X, gradients, y=None):
         """Make the objective at the starting wavelet."""
         self._check_callbacks()
+        self._check_extra_terms()
         wavelet = as_wavelet(self.wavelet, type(self).__name__)
         layout = self._make_layout(X.shape[1:], wavelet.dec_len)
         bank = FilterBank.from_wavelet(
@@ -51,6 +53,25 @@ class _BaseAdaptiveTransformer(CallbackSupportMixin, _BaseWaveletTransformer):
                     f"The 'callbacks' parameter of {type(self).__name__} must be a list "
                     f"of skorch callbacks. Got {callback!r} in it."
                 )
+
+    def _check_extra_terms(self):
+        """Raise TypeError or ValueError for what are no terms with strengths."""
+        names = {term.name for term in published_terms()}
+        for pair in dict(self.extra_terms or {}).items():
+            term, strength = pair
+            if not isinstance(term, Term) or not isinstance(strength, Real):
+                raise TypeError(
+                    f"The 'extra_terms' parameter of {type(self).__name__} must be a "
+                    "list of (term, float), with instances of SignalTerm or FilterTerm. "
+                    f"Got {pair!r} in it."
+                )
+            if strength < 0 or term.name in names:
+                raise ValueError(
+                    f"The 'extra_terms' parameter of {type(self).__name__} must have "
+                    "strengths of at least 0, and names of their own. Got "
+                    f"{term.name!r} with {strength}."
+                )
+            names.add(term.name)
 
     def _warn_of_idle_strengths(self, tags, gradients):
         """Warn of strengths that were set and do not change what is learned."""

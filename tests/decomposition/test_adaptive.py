@@ -26,6 +26,7 @@ from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.engine import FilterTerm, SignalTerm
 from sk_awave.engine._lattice import orthogonal_filters
 from sk_awave.engine._objective import Objective
+from sk_awave.engine._terms import Sparsity
 
 TERMS = [
     "reconstruction",
@@ -810,6 +811,22 @@ def test_terms_of_the_users_own(ecg):
         # The search of starts evaluates them for many filters at once.
         library = clone(own).set_params(init="library", random_state=0).fit(ecg, y)
         assert library.loss_curve_[-1] < own.loss_curve_[-1] * 1.01
+
+
+@pytest.mark.parametrize(
+    "extra_terms, error, message",
+    [
+        ([("roughness", 1.0)], TypeError, "must be a list of .term, float."),
+        ([(Roughness, 1.0)], TypeError, "with instances of SignalTerm or FilterTerm"),
+        ([(Roughness(), "1")], TypeError, "Got .* in it"),
+        ([(Roughness(), -1.0)], ValueError, "at least 0.* Got 'roughness' with -1"),
+        ([(Roughness(), 1.0), (Roughness(), 2.0)], ValueError, "names of their own"),
+        ([(Sparsity(), 1.0)], ValueError, "names of their own. Got 'sparsity'"),
+    ],
+)
+def test_what_are_no_terms(ecg, extra_terms, error, message):
+    with pytest.raises(error, match=message):
+        AdaptiveWaveletTransformer("db2", extra_terms=extra_terms).fit(ecg)
 
 
 class FourTaps(nn.Module):
