@@ -38,6 +38,7 @@ def show_versions():
         print(f"{package}: {_installed_version(package)}")
     import torch  # last, as it may be what is broken
 
+    print(f"build of torch: {torch.__version__}")  # the CPU's, or CUDA's
     print(f"threads of torch: {torch.get_num_threads()}")
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "not available"
     print(f"CUDA: {cuda}")
