@@ -12,10 +12,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.utils import _sklearn
 
 
 def l1_logistic_regression():
-    return LogisticRegression(l1_ratio=1, solver="liblinear", random_state=0)
+    model = _sklearn.l1_logistic_regression(random_state=0)
+    return model.set_params(solver="liblinear", tol=1e-4)
 
 
 @pytest.fixture
