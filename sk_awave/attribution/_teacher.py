@@ -138,7 +138,7 @@ class Teacher:
 
     @property
     def device(self):
-        """Where the parameters of the model are; None if it has none."""
+        """The device of the parameters of the model; None if it has none."""
         likes = (_first_tensor(module) for module in self._modules())
         return next((like.device for like in likes if like is not None), None)
 

@@ -109,7 +109,7 @@ class Blocks:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the ends fit."""
+        """Tell if the signal is long enough for both ends."""
         return self.length >= self.left + self.right
 
     def factors(self, pairs: Tensor) -> list[Tensor]:

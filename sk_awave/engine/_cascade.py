@@ -28,7 +28,7 @@ class Cascade(LinearMap):
 
     @cached_property
     def _steps(self) -> list[list]:
-        """How each level is taken along each axis."""
+        """The step of each level along each axis."""
         layout = self.layout
         return [
             [

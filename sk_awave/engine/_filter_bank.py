@@ -210,7 +210,7 @@ class FilterBank(nn.Module):
 
     @property
     def tags(self) -> frozenset[str]:
-        """What holds whatever the parameters: "reconstructs", "orthonormal"."""
+        """The properties that hold at any parameters: "reconstructs", "orthonormal"."""
         return self.parametrization.tags
 
     def forward(self) -> Tensor:

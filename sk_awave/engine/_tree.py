@@ -57,7 +57,7 @@ class Tree:
 
     @property
     def splits_details(self) -> bool:
-        """Whether others than approximations are split."""
+        """Tell if details are split, too."""
         return any(any(path) for paths in self.splits for path in paths)
 
     @property
