@@ -39,7 +39,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 
 class Cnn(nn.Module):
-    """Two convolutions with pooling and a linear layer, from 8 x 8 pixels to logits."""
+    """Two convolutions with pooling and a linear layer, from pixels to logits."""
 
     def __init__(self):
         super().__init__()
@@ -75,7 +75,9 @@ head = LogisticRegression(
 )
 model = AWDClassifier(
     cnn,
-    transformer=AdaptiveWaveletTransformer("sym4", ndim=2, mode="periodization"),
+    transformer=AdaptiveWaveletTransformer(
+        "sym4", ndim=2, mode="periodization"
+    ),
     features=None,  # the coefficients alone
     estimator=make_pipeline(StandardScaler(), head),
 )
@@ -92,8 +94,12 @@ grid = {
 }
 search = GridSearchCV(model, grid, cv=3).fit(X_train, y_train)
 results = search.cv_results_
-for params, score in zip(results["params"], results["mean_test_score"], strict=True):
-    settings = ", ".join(f"{name.split('__')[-1]}={params[name]}" for name in params)
+for params, score in zip(
+    results["params"], results["mean_test_score"], strict=True
+):
+    settings = ", ".join(
+        f"{name.split('__')[-1]}={params[name]}" for name in params
+    )
     print(f"{score:.3f}  {settings}")
 print(f"accuracy on the other half: {search.score(X_test, y_test):.3f}\n")
 
@@ -105,7 +111,9 @@ print(f"accuracy on the other half: {search.score(X_test, y_test):.3f}\n")
 # is no better than raw pixels, db5 or the best fixed wavelet: digits this small need no
 # wavelet, and ``benchmarks/studies.py``, over five splits, comes to the same conclusion.
 model = search.best_estimator_
-report = model.report(X_test, y_test, cv=3, wavelets=["haar", "db2", "db5", "sym4"])
+report = model.report(
+    X_test, y_test, cv=3, wavelets=["haar", "db2", "db5", "sym4"]
+)
 print(report)
 
 # %%
@@ -118,7 +126,10 @@ print(report)
 # the student predicts what the network does for partly other reasons.
 images = X_test[y_test == 3]
 trim = TransformImportance(
-    model.transformer_, Teacher(model.teacher_), method="input_x_gradient", target=3
+    model.transformer_,
+    Teacher(model.teacher_),
+    method="input_x_gradient",
+    target=3,
 ).fit(X_train)
 scaler, classifier = model.estimator_
 scaled = scaler.transform(model.transformer_.transform(images))
@@ -126,18 +137,29 @@ scores = {
     "network": trim.transform(images),
     "student": classifier.coef_[3] * scaled,
 }
-agreements = [np.corrcoef(*pair)[0, 1] for pair in zip(*scores.values(), strict=True)]
-print(f"\ncorrelation of the scores: {agreements[0]:.2f} for the first image, ", end="")
+agreements = [
+    np.corrcoef(*pair)[0, 1] for pair in zip(*scores.values(), strict=True)
+]
+print(
+    f"\ncorrelation of the scores: {agreements[0]:.2f} for the first image, ",
+    end="",
+)
 print(f"{np.mean(agreements):.2f} on average over {len(images)}")
 
 weights = classifier.coef_
-print(f"weights that are not zero: {np.count_nonzero(weights)} of {weights.size}")
+print(
+    f"weights that are not zero: {np.count_nonzero(weights)} of {weights.size}"
+)
 
 # %%
 # Each quarter of the middle pictures is a band, laid out as by PyWavelets.
 frame = report.to_frame()
 fig, axes = plt.subplots(
-    1, 4, figsize=(12, 2.8), width_ratios=[1, 1.2, 1.2, 1.5], constrained_layout=True
+    1,
+    4,
+    figsize=(12, 2.8),
+    width_ratios=[1, 1.2, 1.2, 1.5],
+    constrained_layout=True,
 )
 axes[0].imshow(images[0, 0], cmap="gray_r")
 axes[0].set_title("A digit")
@@ -149,13 +171,22 @@ for ax, (name, values) in zip(axes[1:3], scores.items(), strict=True):
     fig.colorbar(drawn, ax=ax, shrink=0.8)
     ax.axhline(3.5, color="0.5", linewidth=0.8)
     ax.axvline(3.5, color="0.5", linewidth=0.8)
-    for band, row, column in [("cA", 0, 0), ("cV", 0, 4), ("cH", 4, 0), ("cD", 4, 4)]:
+    for band, row, column in [
+        ("cA", 0, 0),
+        ("cV", 0, 4),
+        ("cH", 4, 0),
+        ("cD", 4, 4),
+    ]:
         ax.text(column + 3.4, row + 3.3, band, ha="right", fontsize=8)
     ax.set_title(f"Scores, {name}")
 for ax in axes[:3]:
     ax.set(xticks=[], yticks=[])
 axes[3].errorbar(
-    frame["score"], frame.index, xerr=frame["standard error"], fmt="ok", capsize=3
+    frame["score"],
+    frame.index,
+    xerr=frame["standard error"],
+    fmt="ok",
+    capsize=3,
 )
 axes[3].set(title="Ten digits", xlabel="accuracy and standard error")
 axes[3].margins(y=0.2)

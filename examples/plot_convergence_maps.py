@@ -58,7 +58,9 @@ chosen = typical[[omega_m[typical].argmin(), omega_m[typical].argmax()]]
 fig, axes = plt.subplots(1, 2, figsize=(7, 3), constrained_layout=True)
 for ax, i in zip(axes, chosen, strict=True):
     drawn = ax.imshow(X[i], cmap="inferno", vmin=-2, vmax=3)
-    ax.set_title(rf"$\Omega_m = {omega_m[i]:.2f}$, $\sigma_8 = {sigma_8[i]:.2f}$")
+    ax.set_title(
+        rf"$\Omega_m = {omega_m[i]:.2f}$, $\sigma_8 = {sigma_8[i]:.2f}$"
+    )
     ax.set(xticks=[], yticks=[])
 fig.colorbar(drawn, ax=axes, label="convergence (per cent)")
 plt.show()
@@ -75,7 +77,12 @@ class Cnn(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            *(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)),
+            *(
+                nn.Conv2d(1, 8, 3),
+                nn.BatchNorm2d(8),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ),
             *(nn.Conv2d(8, 16, 3), nn.BatchNorm2d(16), nn.ReLU()),
             *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
             *(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 1)),
@@ -107,7 +114,9 @@ cnn = NetRegressor(
 bands = {"ndim": 2, "level": 3, "mode": "periodization"}
 model = AWDRegressor(
     cnn,
-    transformer=AdaptiveWaveletTransformer("db5", alpha_attribution=100.0, **bands),
+    transformer=AdaptiveWaveletTransformer(
+        "db5", alpha_attribution=100.0, **bands
+    ),
     features=PeakCounter(),
     estimator=make_pipeline(StandardScaler(), LassoCV(cv=3, max_iter=10_000)),
 ).fit(X_train, y_train)
@@ -129,7 +138,9 @@ plt.show()
 # maps, in the last column of the paired difference.
 fixed = clone(model).set_params(transformer=WaveletTransformer("db5", **bands))
 energies = SubbandPooling(statistics=("log_energy",))
-wavelets = {"transformer__wavelet": ["haar", "db2", "db3", "db5", "sym4", "coif1"]}
+wavelets = {
+    "transformer__wavelet": ["haar", "db2", "db3", "db5", "sym4", "coif1"]
+}
 students = {
     "Roberts-cross": clone(fixed).set_params(features__kernels="roberts"),
     "Laplace": clone(fixed).set_params(features__kernels="laplace"),
@@ -145,7 +156,9 @@ for name, student in students.items():
         student.fit(X_train, y_train)
     squares[name] = (student.predict(X_test).ravel() - y_test) ** 2
 squares = pd.DataFrame(squares)
-draws = np.random.default_rng(0).integers(len(squares), size=(1000, len(squares)))
+draws = np.random.default_rng(0).integers(
+    len(squares), size=(1000, len(squares))
+)
 resampled = np.sqrt([squares.to_numpy()[draw].mean(0) for draw in draws])
 resampled = pd.DataFrame(resampled, columns=squares.columns)
 differences = resampled.rsub(resampled["AWD"], axis=0)
@@ -162,7 +175,9 @@ paper = [1.259, 1.369, 1.569, 1.156, 1.029]
 table["paper, other data"] = pd.Series(paper, index=table.index[:5])
 print(table.to_string(float_format="{:.3f}".format, na_rep="-"))
 for name in ("AWD", "CNN"):
-    print(f"R2 of {name}: {r2_score(y_test, students[name].predict(X_test)):.3f}")
+    print(
+        f"R2 of {name}: {r2_score(y_test, students[name].predict(X_test)):.3f}"
+    )
 
 # %%
 # The paper's order is not found here. The network is ahead of all that count peaks, of
@@ -194,14 +209,18 @@ groups = {
     f"above {thirds[1] / 100:.2f}": y_test > thirds[1],
 }
 for name, group in groups.items():
-    axes[1].stairs(counts[group][:, is_lh].mean(0), edges, label=name, linewidth=1.5)
+    axes[1].stairs(
+        counts[group][:, is_lh].mean(0), edges, label=name, linewidth=1.5
+    )
 axes[1].legend(title=r"$\Omega_m$", frameon=False)
 axes[1].set(title="Response of peaks to the learned LH", xlabel="response")
 axes[1].set_ylabel("peaks per map")
 axes[2].errorbar(
     table["RMSE"], table.index, xerr=table["std. error"], fmt="ok", capsize=3
 )
-axes[2].set(title=r"Error of $\Omega_m$", xlabel="RMSE (per cent) and standard error")
+axes[2].set(
+    title=r"Error of $\Omega_m$", xlabel="RMSE (per cent) and standard error"
+)
 axes[2].axvline(rmse["AWD"], color="0.8", zorder=0)
 axes[2].margins(y=0.1)
 axes[2].invert_yaxis()

@@ -18,7 +18,11 @@ import numpy as np
 import pandas as pd
 import pywt
 
-from sk_awave import AdaptiveWaveletTransformer, WaveletThresholder, WaveletTransformer
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    WaveletThresholder,
+    WaveletTransformer,
+)
 
 rng = np.random.default_rng(0)
 names = ["Blocks", "Bumps", "HeaviSine", "Doppler"]
@@ -42,7 +46,9 @@ shape = {"level": 5, "mode": "periodization"}
 def error(thresholder, name):
     """Fit on the first half of the signals; return the error on the others."""
     thresholder.fit(noisy[name][:20])
-    return np.mean((thresholder.denoise(noisy[name][20:]) - clean[name][20:]) ** 2)
+    return np.mean(
+        (thresholder.denoise(noisy[name][20:]) - clean[name][20:]) ** 2
+    )
 
 
 rules = pd.DataFrame(
@@ -50,7 +56,9 @@ rules = pd.DataFrame(
         f"{method}, {kind}": {
             name: error(
                 WaveletThresholder(
-                    WaveletTransformer("sym4", **shape), method=method, thresholding=kind
+                    WaveletTransformer("sym4", **shape),
+                    method=method,
+                    thresholding=kind,
                 ),
                 name,
             )
@@ -100,14 +108,18 @@ print(wavelets.to_string(float_format="{:.3f}".format))
 # and ends below the best fixed wavelet there. It could gain more if it saw less noise:
 # the L1 norm of noisy coefficients is mostly that of the noise, which no wavelet makes
 # sparse. For Bumps it even chooses a fixed wavelet that is worse than db5.
-gain = 1 - wavelets["learned"].astype(float) / wavelets["best fixed"].astype(float)
+gain = 1 - wavelets["learned"].astype(float) / wavelets["best fixed"].astype(
+    float
+)
 print("\nlearned against best fixed, error less by")
 print((100 * gain).round(1).add(0.0).map("{:.1f} %".format).to_string())
 
 # %%
 # One signal of each kind, with sym4 and the default rule.
 denoiser = WaveletThresholder(WaveletTransformer("sym4", **shape))
-fig, axes = plt.subplots(2, 4, figsize=(9, 3.6), sharex=True, layout="constrained")
+fig, axes = plt.subplots(
+    2, 4, figsize=(9, 3.6), sharex=True, layout="constrained"
+)
 for (above, below), name in zip(axes.T, names, strict=True):
     denoiser.fit(noisy[name])
     denoised = denoiser.denoise(noisy[name])

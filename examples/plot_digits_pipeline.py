@@ -42,9 +42,13 @@ def search(wavelet_step, grid, cache):
             ("scale", StandardScaler()),
             (
                 "model",
-                # The L1 penalty of scikit-learn 1.8 and later; before, penalty="l1".
+                # The L1 penalty since scikit-learn 1.8.
                 LogisticRegression(
-                    l1_ratio=1, solver="saga", tol=0.01, max_iter=300, random_state=0
+                    l1_ratio=1,
+                    solver="saga",
+                    tol=0.01,
+                    max_iter=300,
+                    random_state=0,
                 ),
             ),
         ],
@@ -80,11 +84,15 @@ with tempfile.TemporaryDirectory() as cache:
         rows.append(
             {
                 "features": name,
-                "chosen": results[name].best_params_.get("wavelet__wavelet", "-"),
+                "chosen": results[name].best_params_.get(
+                    "wavelet__wavelet", "-"
+                ),
                 "C": results[name].best_params_["model__C"],
                 "CV accuracy": results[name].best_score_,
                 "test accuracy": accuracy,
-                "standard error": np.sqrt(accuracy * (1 - accuracy) / len(y_test)),
+                "standard error": np.sqrt(
+                    accuracy * (1 - accuracy) / len(y_test)
+                ),
                 "weights used": np.count_nonzero(
                     results[name].best_estimator_["model"].coef_
                 ),
@@ -113,10 +121,18 @@ print(f"largest reconstruction error on the test images: {error:.1e}")
 model = results["learned wavelet"].best_estimator_["model"]
 weights = pd.DataFrame(model.coef_.T, index=model.feature_names_in_)
 print("\nthe heaviest coefficients for the digit 0:")
-print(weights[0].sort_values(key=np.abs, ascending=False).head(5).round(2).to_string())
+print(
+    weights[0]
+    .sort_values(key=np.abs, ascending=False)
+    .head(5)
+    .round(2)
+    .to_string()
+)
 
 start = WaveletTransformer(wavelet.wavelet, **image).fit(X_train)
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), constrained_layout=True)
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3), constrained_layout=True
+)
 for fitted, label, style in [
     (start, f"start ({start.wavelet})", {"color": "0.7", "linewidth": 3}),
     (wavelet, "learned", {"color": "#0072b2"}),
@@ -126,9 +142,15 @@ for fitted, label, style in [
 left.set(title="Wavelet", xlabel="t (samples)", ylabel=r"$\psi(t)$")
 left.legend(frameon=False)
 right.errorbar(
-    table["test accuracy"], table.index, xerr=table["standard error"], fmt="ok", capsize=3
+    table["test accuracy"],
+    table.index,
+    xerr=table["standard error"],
+    fmt="ok",
+    capsize=3,
 )
-right.set(title="L1 logistic regression", xlabel="test accuracy and standard error")
+right.set(
+    title="L1 logistic regression", xlabel="test accuracy and standard error"
+)
 right.margins(y=0.2)
 right.invert_yaxis()
 plt.show()

@@ -34,19 +34,26 @@ names = ["db1", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1"]
 transformer = AdaptiveWaveletTransformer(level=2, mode="periodization")
 grid = {"wavelet": names, "max_iter": [0, 200]}
 search = GridSearchCV(
-    transformer, grid, cv=KFold(8, shuffle=True, random_state=0), return_train_score=True
+    transformer,
+    grid,
+    cv=KFold(8, shuffle=True, random_state=0),
+    return_train_score=True,
 ).fit(X)
 
 results = pd.DataFrame(search.cv_results_)
-results["learned"] = np.where(results["param_max_iter"] > 0, "learned", "fixed")
+results["learned"] = np.where(
+    results["param_max_iter"] > 0, "learned", "fixed"
+)
 table = -results.pivot(
     index="param_wavelet",
     columns="learned",
     values=["mean_train_score", "mean_test_score"],
 )
-table.columns = [f"{kind}, {score.split('_')[1]}" for score, kind in table.columns]
+table.columns = [
+    f"{kind}, {score.split('_')[1]}" for score, kind in table.columns
+]
 table.index.name = "start"
-print("mean coefficient over mean sample (lower is sparser), 8-fold cross-validation")
+print("mean coefficient over mean sample (lower is sparser), 8-fold CV")
 print(table.round(3).to_string())
 print("best:", search.best_params_, f"{-search.best_score_:.3f}")
 
@@ -55,7 +62,10 @@ print("best:", search.best_params_, f"{-search.best_score_:.3f}")
 # learn. New windows, which is what counts, gain from some starts and lose from others,
 # and the best fixed wavelet is as good as the best learned one.
 gain = 1 - table["learned, test"] / table["fixed, test"]
-best_fixed, best_learned = table["fixed, test"].min(), table["learned, test"].min()
+best_fixed, best_learned = (
+    table["fixed, test"].min(),
+    table["learned, test"].min(),
+)
 print(f"gain on new windows, by start: {gain.min():+.1%} to {gain.max():+.1%}")
 print(f"best learned against best fixed: {1 - best_learned / best_fixed:+.1%}")
 
@@ -63,9 +73,15 @@ print(f"best learned against best fixed: {1 - best_learned / best_fixed:+.1%}")
 # The wavelet learned from all windows, on the one it started from.
 start = table["learned, test"].idxmin()
 learned = transformer.set_params(wavelet=start).fit(X)
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), constrained_layout=True)
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3), constrained_layout=True
+)
 for wavelet, label, style in [
-    (pywt.Wavelet(start), f"start ({start})", {"color": "0.7", "linewidth": 3}),
+    (
+        pywt.Wavelet(start),
+        f"start ({start})",
+        {"color": "0.7", "linewidth": 3},
+    ),
     (learned.wavelet_, "learned", {"color": "#0072b2"}),
 ]:
     _, psi, t = wavelet.wavefun(level=6)
@@ -74,7 +90,9 @@ left.set(title="Wavelet", xlabel="t (samples)", ylabel=r"$\psi(t)$")
 left.legend(frameon=False)
 place = np.arange(len(table))
 right.plot(place, table["fixed, test"], "o", color="0.6", label="fixed")
-right.plot(place, table["learned, test"], "o", color="#0072b2", label="learned")
+right.plot(
+    place, table["learned, test"], "o", color="#0072b2", label="learned"
+)
 right.set(
     title="New windows (cross-validation)",
     ylabel="mean coefficient / mean sample",

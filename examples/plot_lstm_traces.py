@@ -27,11 +27,16 @@ from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
 from torch import nn
 
-from sk_awave import AdaptiveWaveletTransformer, AWDRegressor, SubbandPooling, Teacher
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    AWDRegressor,
+    SubbandPooling,
+    Teacher,
+)
 from sk_awave.datasets import make_bursts
 from sk_awave.inspection import AttributionDisplay
 
-# Three levels for all; PyWavelets finds them many for the filters of sym4 and db5.
+# Three levels for all, which PyWavelets finds many for sym4 and db5.
 warnings.filterwarnings("ignore", message=".*too high")
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -42,7 +47,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 
 class Lstm(nn.Module):
-    """One recurrent layer of 20 units, of which the largest values over time count."""
+    """One recurrent layer of 20 units, whose largest values over time count."""
 
     def __init__(self):
         super().__init__()
@@ -91,8 +96,12 @@ grid = {
 }
 search = GridSearchCV(model, grid, cv=3).fit(X_train, y_train)
 results = search.cv_results_
-for params, score in zip(results["params"], results["mean_test_score"], strict=True):
-    settings = ", ".join(f"{name.split('__')[1]}={params[name]}" for name in params)
+for params, score in zip(
+    results["params"], results["mean_test_score"], strict=True
+):
+    settings = ", ".join(
+        f"{name.split('__')[1]}={params[name]}" for name in params
+    )
     print(f"{score:.3f}  {settings}")
 print(f"R2 on the other half: {search.score(X_test, y_test):.3f}\n")
 
@@ -122,12 +131,18 @@ for name, weight in zip(model.get_feature_names_out(), weights, strict=True):
     print(f"{name:<16}{weight:+.3f}")
 
 frame = report.to_frame()
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), constrained_layout=True)
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(9, 3), constrained_layout=True
+)
 _, psi, t = model.transformer_.wavelet_.wavefun(level=6)
 left.plot(t, psi, color="#0072b2")
 left.set(title="Learned wavelet", xlabel="t (samples)", ylabel=r"$\psi(t)$")
 right.errorbar(
-    frame["score"], frame.index, xerr=frame["standard error"], fmt="ok", capsize=3
+    frame["score"],
+    frame.index,
+    xerr=frame["standard error"],
+    fmt="ok",
+    capsize=3,
 )
 right.set(title="Height of the largest burst", xlabel="R2 and standard error")
 right.margins(y=0.2)
@@ -140,6 +155,8 @@ plt.show()
 # The gradient of the LSTM with respect to each coefficient of a trace: it is large where
 # the burst is, and next to nothing along the baseline. (Its sign says whether the output
 # grows with the coefficient, not what the coefficient contributes.)
-transformer = copy.copy(model.transformer_).set_params(teacher=Teacher(model.teacher_))
+transformer = copy.copy(model.transformer_).set_params(
+    teacher=Teacher(model.teacher_)
+)
 AttributionDisplay.from_estimator(transformer, X_test[0])
 plt.show()

@@ -29,7 +29,10 @@ X = (X - X.mean()) / X.std()
 transformer = AdaptiveWaveletTransformer("coif1", level=3).fit(X)
 before, after = transformer.loss_curve_[0], transformer.loss_curve_[-1]
 gain = 1 - after / before
-print(f"L1 norm of the coefficients: {before:.2f} -> {after:.2f} ({gain:.1%} less)")
+print(
+    f"L1 norm of the coefficients: {before:.2f} -> {after:.2f} "
+    f"({gain:.1%} less)"
+)
 name, distance = closest_wavelet(transformer)
 print(f"the nearest named wavelet: {name}, at a distance of {distance:.2f}")
 

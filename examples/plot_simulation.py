@@ -32,18 +32,27 @@ X, y = make_wavelet_regression(55_000, random_state=1, return_X_y=True)
 X, y = X.astype(np.float32), y.astype(np.float32)
 torch.manual_seed(0)
 net = nn.Sequential(
-    nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1)
+    nn.Linear(64, 32),
+    nn.ReLU(),
+    nn.Linear(32, 32),
+    nn.ReLU(),
+    nn.Linear(32, 1),
 )
 optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
 x_train, y_train = torch.from_numpy(X[:50_000]), torch.from_numpy(y[:50_000])
 for _ in range(20):
     for rows in torch.randperm(50_000).split(500):
         optimizer.zero_grad()
-        nn.functional.mse_loss(net(x_train[rows])[:, 0], y_train[rows]).backward()
+        nn.functional.mse_loss(
+            net(x_train[rows])[:, 0], y_train[rows]
+        ).backward()
         optimizer.step()
 with torch.no_grad():
     predicted = net(torch.from_numpy(X[50_000:]))[:, 0].numpy()
-print(f"R2 of the network on 5,000 new signals: {r2_score(y[50_000:], predicted):.4f}")
+print(
+    "R2 of the network on 5,000 new signals: "
+    f"{r2_score(y[50_000:], predicted):.4f}"
+)
 
 # %%
 # From one start
@@ -55,7 +64,9 @@ print(f"R2 of the network on 5,000 new signals: {r2_score(y[50_000:], predicted)
 bank = FilterBank.from_wavelet("db5")
 generator = torch.Generator().manual_seed(1)
 with torch.no_grad():
-    bank.original += 0.3 * torch.randn(bank.original.shape, generator=generator).double()
+    bank.original += (
+        0.3 * torch.randn(bank.original.shape, generator=generator).double()
+    )
 starts = [
     bank.to_wavelet(name="db5 + noise"),
     pywt.Wavelet("sym5"),
@@ -99,7 +110,9 @@ print(f'distance from init="library": {distance:.3f}')
 
 # %%
 # Left, the distance to the truth from each start; right, what was learned at last.
-fig, axes = plt.subplot_mosaic("abc;ade", figsize=(9, 4.5), layout="constrained")
+fig, axes = plt.subplot_mosaic(
+    "abc;ade", figsize=(9, 4.5), layout="constrained"
+)
 left, *others = axes.values()
 for (name, values), marker in zip(distances.items(), "osD", strict=True):
     left.plot(ratios, values, marker=marker, label=name)
@@ -112,7 +125,9 @@ for panel, (name, wavelet) in zip(others, learned.items(), strict=True):
     psi = wavelet_functions(wavelet).psi
     # The best match up to a shift, a reversal of time and a sign.
     turned = [sign * way for sign in (1, -1) for way in (psi, psi[::-1])]
-    overlaps = [np.correlate(truth.psi, candidate, "full") for candidate in turned]
+    overlaps = [
+        np.correlate(truth.psi, candidate, "full") for candidate in turned
+    ]
     best = np.argmax([overlap.max() for overlap in overlaps])
     shift = overlaps[best].argmax() - len(psi) + 1
     time = truth.x[0] + (np.arange(len(psi)) + shift) / 2**8

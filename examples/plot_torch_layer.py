@@ -29,12 +29,16 @@ class LargestCoefficients(nn.Module):
 
     def __init__(self, parametrization="orthogonal", wavelet="db3", level=2):
         super().__init__()
-        self.dwt = MultilevelDWT(wavelet, level=level, parametrization=parametrization)
+        self.dwt = MultilevelDWT(
+            wavelet, level=level, parametrization=parametrization
+        )
         self.output = nn.Linear(level + 1, 1)
 
     def forward(self, x):
         """Map traces (n, length) to predictions (n, 1)."""
-        return self.output(torch.stack([band.amax(-1) for band in self.dwt(x)], -1))
+        return self.output(
+            torch.stack([band.amax(-1) for band in self.dwt(x)], -1)
+        )
 
 
 X, y = make_bursts(2600, random_state=0, return_X_y=True)
@@ -66,7 +70,10 @@ for start in starts:
             ).fit(X_train, y_train)
             scores[start, parametrization].append(net.score(X_test, y_test))
     fixed, learned = scores[start, "fixed"], scores[start, "orthogonal"]
-    print(f"{start:>5}: R2 fixed {np.mean(fixed):.3f}, learned {np.mean(learned):.3f}")
+    print(
+        f"{start:>5}: R2 fixed {np.mean(fixed):.3f}, "
+        f"learned {np.mean(learned):.3f}"
+    )
 n_learned = sum(p.numel() for p in net.module_.parameters())
 print(f"learned numbers of the network from {start}: {n_learned}")
 
@@ -75,14 +82,21 @@ print(f"learned numbers of the network from {start}: {n_learned}")
 # Nothing here asks it to be smooth, and it is not.
 wavelet = net.module_.dwt.filter_bank.to_wavelet()
 taps = np.array(wavelet.dec_lo)
-gram = [taps[2 * m :] @ taps[: len(taps) - 2 * m] for m in range(len(taps) // 2)]
-print(f"distance from orthonormality: {np.abs(gram - np.eye(len(gram))[0]).max():.1e}")
+gram = [
+    taps[2 * m :] @ taps[: len(taps) - 2 * m] for m in range(len(taps) // 2)
+]
+print(
+    "distance from orthonormality: "
+    f"{np.abs(gram - np.eye(len(gram))[0]).max():.1e}"
+)
 
 # %%
 # The learned wavelet is ahead of the one it started from, whichever that is.
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 before, after = wavelet_functions(start), wavelet_functions(wavelet)
-left.plot(before.x, before.psi, color="0.7", linewidth=3, label=f"start ({start})")
+left.plot(
+    before.x, before.psi, color="0.7", linewidth=3, label=f"start ({start})"
+)
 left.plot(after.x, after.psi, color="#0072b2", label="learned")
 left.set(title="Wavelet", xlabel="time (samples)", ylabel=r"$\psi$")
 left.legend(frameon=False)
@@ -93,7 +107,9 @@ for parametrization, colour, label in [
 ]:
     values = np.array([scores[start, parametrization] for start in starts])
     right.plot(place, values, "o", color=colour, markersize=4)
-    right.plot(place, values.mean(1), "_", color=colour, markersize=20, label=label)
+    right.plot(
+        place, values.mean(1), "_", color=colour, markersize=20, label=label
+    )
 right.set(title="New traces (dots: seeds)", ylabel="R2")
 right.set(xticks=place, xticklabels=starts)
 right.margins(x=0.2)

@@ -30,7 +30,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sk_awave import WaveletTransformer
 from sk_awave.attribution import Teacher, TransformImportance
 
-# Twelve epochs are the recipe, and few iterations are enough for some basis of NMF.
+# Twelve epochs are the recipe, and few iterations give some basis of NMF.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 METHODS = (
@@ -112,7 +112,10 @@ table = pd.DataFrame(rows).set_index("transform")
 print("errors in per cent, and the accuracy of the network")
 print(table.to_string(formatters=dict.fromkeys(METHODS, "{:.1f}".format)))
 published = {"CD": 0.4, "DeepLift": 3.6, "SHAP": 4.0, "IG": 4.2}
-print("\npublished, Fourier:", ", ".join(f"{k} {v}" for k, v in published.items()))
+print(
+    "\npublished, Fourier:",
+    ", ".join(f"{k} {v}" for k, v in published.items()),
+)
 
 # %%
 # Methods that multiply by the coefficient miss samples where it is next to nothing: their
@@ -120,13 +123,20 @@ print("\npublished, Fourier:", ", ".join(f"{k} {v}" for k, v in published.items(
 # gradient, which asks what the network looks at, does not miss.
 c, missed = misses["Fourier", "normal", "integrated_gradients"]
 if missed.any():
-    print(f"\nmedian |coefficient|: all samples {np.median(np.abs(c)):.3f}, ", end="")
+    print(
+        f"\nmedian |coefficient|: all samples {np.median(np.abs(c)):.3f}, ",
+        end="",
+    )
     print(f"missed by integrated gradients {np.median(np.abs(c[missed])):.3f}")
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), constrained_layout=True)
+fig, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 3.6), constrained_layout=True
+)
 place = np.arange(len(table))
 colors = ["#000000", "#e69f00", "#0072b2", "#009e73", "#cc79a7"]
-for i, (method, color, marker) in enumerate(zip(METHODS, colors, "osD^v", strict=True)):
+for i, (method, color, marker) in enumerate(
+    zip(METHODS, colors, "osD^v", strict=True)
+):
     error = table[method] / 100
     deviation = 100 * np.sqrt(error * (1 - error) / N_TEST)
     left.errorbar(
@@ -138,14 +148,22 @@ for i, (method, color, marker) in enumerate(zip(METHODS, colors, "osD^v", strict
         markersize=4,
         label=method,
     )
-left.set(xlabel="errors and standard errors (%)", yticks=place, yticklabels=table.index)
+left.set(
+    xlabel="errors and standard errors (%)",
+    yticks=place,
+    yticklabels=table.index,
+)
 left.set_title("Coefficient 12 not found")
 left.invert_yaxis()
 left.legend(frameon=False, fontsize=8)
 bins = np.linspace(-3, 3, 41)
 right.hist(c, bins, color="0.8", label="all 500 samples")
-right.hist(c[missed], bins, color="#0072b2", label="missed by integrated gradients")
-right.set(xlabel="coefficient 12", ylabel="samples", title="Fourier, normal noise")
+right.hist(
+    c[missed], bins, color="#0072b2", label="missed by integrated gradients"
+)
+right.set(
+    xlabel="coefficient 12", ylabel="samples", title="Fourier, normal noise"
+)
 right.margins(y=0.3)
 right.legend(frameon=False, fontsize=8)
 plt.show()
