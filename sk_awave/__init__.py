@@ -9,15 +9,13 @@ _PUBLIC = {
     "AWDClassifier": "sk_awave.distillation",
     "AWDRegressor": "sk_awave.distillation",
     "AdaptiveWaveletTransformer": "sk_awave.decomposition",
-    "AdaptiveWaveletTransformerCV": "sk_awave.model_selection",
     "FilterBank": "sk_awave.engine",
     "MultilevelDWT": "sk_awave.engine",
-    "PeakCounter": "sk_awave.feature_extraction",
     "SubbandPooling": "sk_awave.feature_extraction",
     "Teacher": "sk_awave.attribution",
     "WaveletThresholder": "sk_awave.feature_extraction",
     "WaveletTransformer": "sk_awave.decomposition",
-    "adaptive_wavelet_path": "sk_awave.model_selection",
+    "adaptive_wavelet_path": "sk_awave.decomposition",
     "show_versions": "sk_awave.utils._versions",
 }
 

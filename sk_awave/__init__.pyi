@@ -2,6 +2,7 @@ from sk_awave.attribution import Teacher as Teacher
 from sk_awave.decomposition import (
     AdaptiveWaveletTransformer as AdaptiveWaveletTransformer,
     WaveletTransformer as WaveletTransformer,
+    adaptive_wavelet_path as adaptive_wavelet_path,
 )
 from sk_awave.distillation import (
     AWDClassifier as AWDClassifier,
@@ -12,13 +13,8 @@ from sk_awave.engine import (
     MultilevelDWT as MultilevelDWT,
 )
 from sk_awave.feature_extraction import (
-    PeakCounter as PeakCounter,
     SubbandPooling as SubbandPooling,
     WaveletThresholder as WaveletThresholder,
-)
-from sk_awave.model_selection import (
-    AdaptiveWaveletTransformerCV as AdaptiveWaveletTransformerCV,
-    adaptive_wavelet_path as adaptive_wavelet_path,
 )
 from sk_awave.utils._versions import show_versions as show_versions
 

@@ -28,7 +28,6 @@ SUBPACKAGES = (
     "engine",
     "feature_extraction",
     "inspection",
-    "model_selection",
 )
 PUBLIC = [
     (subpackage, name)

@@ -28,14 +28,6 @@ ALLOWED = {
         "decomposition",
         "feature_extraction",
     },
-    "model_selection": {
-        "utils",
-        "engine",
-        "attribution",
-        "decomposition",
-        "feature_extraction",
-        "distillation",
-    },
 }
 
 #: Who alone may import a package.
@@ -43,7 +35,8 @@ ONLY_IN = {
     "skorch": {"engine/_adam.py"},
     "pywt": {
         "engine/_filter_bank.py",
-        "decomposition/_wavelet.py",
+        "decomposition/_adaptive.py",
+        "decomposition/_base.py",
         "datasets/_ecg.py",
         "datasets/_wavelet_regression.py",
     },

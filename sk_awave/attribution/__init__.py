@@ -1,8 +1,7 @@
 """Attributions of trained models, to their input and to transforms of it."""
 
 from sk_awave.attribution._input_gradients import input_gradients
-from sk_awave.attribution._paths import METHODS
 from sk_awave.attribution._teacher import Teacher
 from sk_awave.attribution._transform_importance import TransformImportance
 
-__all__ = ["METHODS", "Teacher", "TransformImportance", "input_gradients"]
+__all__ = ["Teacher", "TransformImportance", "input_gradients"]

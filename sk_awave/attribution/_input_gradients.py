@@ -15,16 +15,16 @@ methods that multiply by the input.
 
 import warnings
 from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.utils import check_array
 
-from sk_awave.attribution._paths import LOCAL_METHODS, METHODS, make_path
+from sk_awave.attribution._paths import LOCAL_METHODS, make_path
 from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
-from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
+from sk_awave.utils._sklearn import Interval, validate_params
 from sk_awave.utils._validation import as_tensor, check_tensor
 
 #: The values of a chunk by default.
@@ -44,9 +44,6 @@ _NOT_DIFFERENTIABLE = (
 
 @validate_params(
     {
-        "method": [StrOptions(set(METHODS)), callable],
-        "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -57,67 +54,29 @@ def input_gradients(
     teacher,
     X,
     *,
-    method="saliency",
-    target="auto",
     y=None,
-    n_steps="auto",
-    noise_level=0.15,
     baselines=None,
     batch_size=None,
     device="auto",
     random_state=None,
 ):
-    r"""Differentiate a teacher's outputs with respect to its input.
+    """Differentiate a teacher's outputs with respect to its input.
 
-    The gradient :math:`g = \partial f_k / \partial x` of an output :math:`f_k`, at each
-    sample or averaged around it:
-
-    - "saliency" [1]_ and "input_x_gradient" [2]_: :math:`g(x)`;
-    - "integrated_gradients" [3]_: :math:`\int_0^1 g(t x)\,dt`, by Gauss-Legendre
-      quadrature;
-    - "smoothgrad" [4]_: the mean of :math:`g(x + \epsilon)` over Gaussian noise;
-    - "expected_gradients" [5]_: the mean of :math:`g(x' + t (x - x'))` over baselines
-      :math:`x'` and uniform :math:`t`.
-
-    What is returned is the field before any multiplication. ``METHODS`` says which
-    methods multiply: for "input_x_gradient" and "integrated_gradients" scores of the
-    input are `X` times the field. Scores of a transform's coefficients are the adjoint of
-    its linear inverse, applied to the field, times the coefficients for these two: see
-    `TransformImportance`.
+    What is differentiated, and where, is what the `Teacher` is asked: its `method` and
+    its `target`. What is returned is the field before any multiplication; where
+    ``teacher.multiplies``, scores of the input are `X` times the field. Scores of a
+    transform's coefficients are those of `TransformImportance`.
 
     Parameters
     ----------
     teacher : Teacher, or what `Teacher` takes
-        The model.
+        The model, and what is asked of it.
 
     X : array-like or tensor of shape (n_samples, ...)
         The samples.
 
-    method : str or callable, default="saliency"
-        A method above, or a function of (forward, x, target) that returns a field of the
-        shape of the tensor `x`. ``forward(x)`` are the outputs, of shape (n_samples,
-        n_outputs), and `target` holds the index of an output for each sample: methods of
-        captum can be used as ``lambda forward, x, target:
-        Saliency(forward).attribute(x, target, abs=False)``.
-
-    target : int, "all", "predicted", "label", "auto" or list of int, default="auto"
-        The output that is differentiated: one of them; each of them; the largest, of each
-        sample; or that of the label `y`. "auto" is the only output, or "predicted" where
-        there are several (and an error for regressors with several outputs, of which the
-        largest means nothing). A single output, as of a binary scikit-learn classifier,
-        is also the "predicted" one and that of any "label".
-
     y : array-like of shape (n_samples,), default=None
         Labels, for ``target="label"``: of ``teacher.classes_``, or indices of outputs.
-
-    n_steps : int or "auto", default="auto"
-        The number of points that "integrated_gradients", "smoothgrad" and
-        "expected_gradients" average over. "auto" is 50, doubled for integrated gradients
-        until they add up to the change of the output, up to 800.
-
-    noise_level : float, default=0.15
-        The standard deviation of the noise of "smoothgrad", as a fraction of the range of
-        the values of each sample.
 
     baselines : array-like or tensor of shape (n_baselines, ...), default=None
         What "expected_gradients" draws its baselines from; by default `X`.
@@ -137,8 +96,8 @@ def input_gradients(
     Returns
     -------
     gradients : ndarray or tensor of shape (n_samples, ...) or (n_targets, n_samples, ...)
-        The field, of the shape of `X`, and one for each target where `target` is "all" or
-        a list; with the dtype of `X`, a tensor on its device if `X` is one.
+        The field, of the shape of `X`, and one for each target where the target is "all"
+        or a list; with the dtype of `X`, a tensor on its device if `X` is one.
 
     Raises
     ------
@@ -162,44 +121,31 @@ def input_gradients(
     differentiated once more for each further target). Where the points do not include the
     samples themselves, one plain evaluation a chunk tells the predicted classes.
 
-    Expected gradients are the local kind, not multiplied by the distance to the baseline:
-    that distance changes from draw to draw, and a mean of products is no product of
-    means. Unlike those of [5]_ they do not add up to a change of the output.
-
-    References
-    ----------
-    .. [1] K. Simonyan, A. Vedaldi, A. Zisserman. "Deep inside convolutional networks."
-       ICLR workshop 2014.
-    .. [2] A. Shrikumar, P. Greenside, A. Shcherbina, A. Kundaje. "Not just a black box."
-       arXiv:1605.01713, 2016.
-    .. [3] M. Sundararajan, A. Taly, Q. Yan. "Axiomatic attribution for deep networks."
-       ICML 2017.
-    .. [4] D. Smilkov, N. Thorat, B. Kim, F. Viegas, M. Wattenberg. "SmoothGrad: removing
-       noise by adding noise." arXiv:1706.03825, 2017.
-    .. [5] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving
-       performance of deep learning models with axiomatic attribution priors and expected
-       gradients." Nature Machine Intelligence 3, 2021.
-
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_awave.attribution import input_gradients
+    >>> from sk_awave.attribution import Teacher, input_gradients
     >>> X = np.array([[1.0, 2.0], [3.0, 4.0]])
     >>> input_gradients(lambda x: x[:, 0] * x[:, 1], X)
     array([[2., 1.],
            [4., 3.]])
+    >>> teacher = Teacher(lambda x: x**2, target="all")
+    >>> input_gradients(teacher, X).shape
+    (2, 2, 2)
     """
     teacher = as_teacher(teacher)
     samples = as_samples(X, teacher, "X")
-    targets = Targets(target, y, teacher, len(samples))
-    baselines = _check_baselines(baselines, method, samples, teacher)
+    method, n_steps = teacher.method, teacher.n_steps
+    targets = Targets(teacher, y, len(samples))
+    baselines = _check_baselines(baselines, samples, teacher)
     device = _choose_device(device, teacher, samples)
     size = batch_size or max(1, _CHUNK_SIZE // samples[0].numel())
 
     def compute(n_steps):
         path = None
         if not (callable(method) or method in LOCAL_METHODS):
-            path = make_path(method, n_steps, noise_level, baselines, random_state)
+            noise = teacher.noise_level
+            path = make_path(method, n_steps, noise, baselines, random_state)
         fields, misses = [], []
         for start in range(0, len(samples), size):
             rows = slice(start, start + size)
@@ -207,11 +153,11 @@ def input_gradients(
             x = samples[rows].to(device, copy=True)
             select = partial(targets.select, rows=rows)
             if callable(method):
-                field = _call_method(method, teacher, x, select)
+                field = _call_method(teacher, x, select)
             elif path is None:
                 field = _differentiate(teacher, x, select)
             else:
-                field, miss = _average(teacher, x, select, path, method)
+                field, miss = _average(teacher, x, select, path)
                 misses.append(miss)
             fields.append(field.to(samples))
         return torch.cat(fields, 1), misses
@@ -249,13 +195,13 @@ def _differentiate(teacher, points, select):
     return torch.stack(fields)
 
 
-def _average(teacher, x, select, path, method):
+def _average(teacher, x, select, path):
     """Average gradients over a path; also return by how much they miss completeness.
 
     One plain evaluation, at the samples and the zero baseline, tells the targets and the
     change of the outputs.
     """
-    from_zero = method == "integrated_gradients"
+    from_zero = teacher.method == "integrated_gradients"
     ends = torch.cat([x, torch.zeros_like(x[:1])]) if from_zero else x
     with torch.no_grad():
         outputs = teacher.outputs(ends)
@@ -269,14 +215,14 @@ def _average(teacher, x, select, path, method):
     return field, torch.stack([gap.abs().max(), change.abs().max()])
 
 
-def _call_method(method, teacher, x, select):
+def _call_method(teacher, x, select):
     """Apply a method of the user's, one target at a time."""
     with torch.no_grad():
         targets = select(teacher.outputs(x))
     fields = []
     for target in targets:
         points = x.detach().clone().requires_grad_()
-        field = method(teacher.outputs, points, target)
+        field = teacher.method(teacher.outputs, points, target)
         if not isinstance(field, torch.Tensor | np.ndarray) or field.shape != x.shape:
             got = tuple(field.shape) if hasattr(field, "shape") else repr(field)
             raise ValueError(
@@ -298,14 +244,14 @@ def as_samples(X, teacher, name):
     return as_tensor(X)
 
 
-def _check_baselines(baselines, method, samples, teacher):
+def _check_baselines(baselines, samples, teacher):
     """Return what expected gradients start from."""
     if baselines is None:
         return samples
-    if method != "expected_gradients":
+    if teacher.method != "expected_gradients":
         raise ValueError(
             "baselines are for method='expected_gradients'; integrated gradients start "
-            f"from zero. Got method={method!r}."
+            f"from zero. Got method={teacher.method!r}."
         )
     baselines = as_samples(baselines, teacher, "baselines")
     if baselines.shape[1:] != samples.shape[1:]:

@@ -16,20 +16,24 @@ from torch import Tensor, nn
 class _Slot:
     """Stands for a tensor."""
 
-    def __init__(self, is_parameter):
+    def __init__(self, is_parameter, requires_grad):
         self.is_parameter = is_parameter
+        self.requires_grad = requires_grad
 
     def fill(self, tensor):
-        return nn.Parameter(tensor, requires_grad=False) if self.is_parameter else tensor
+        return nn.Parameter(tensor, self.requires_grad) if self.is_parameter else tensor
 
 
-def take_tensors(obj):
+def take_tensors(obj, *, trainable=False):
     """Copy an object with slots in place of tensors.
 
     Parameters
     ----------
     obj : object
         Anything that can be pickled, but for its classes and functions.
+    trainable : bool, default=False
+        Whether parameters keep their ``requires_grad``. Where they do not, it is False,
+        so that equal weights are equal.
 
     Returns
     -------
@@ -43,7 +47,8 @@ def take_tensors(obj):
 
     def swap(part):
         if id(part) not in slots:
-            slots[id(part)] = _Slot(isinstance(part, nn.Parameter))
+            needs_grad = trainable and part.requires_grad
+            slots[id(part)] = _Slot(isinstance(part, nn.Parameter), needs_grad)
             tensors.append(part)
         return slots[id(part)]
 
@@ -54,7 +59,7 @@ def take_tensors(obj):
 
 
 def put_tensors(skeleton, slots, data):
-    """Undo `take_tensors`; parameters come back without ``requires_grad``."""
+    """Undo `take_tensors`; the tensors come back on the CPU."""
     tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     places = {
         id(slot): slot.fill(tensor) for slot, tensor in zip(slots, tensors, strict=True)

@@ -9,16 +9,30 @@ import torch
 TARGETS = ("all", "predicted", "label", "auto")
 
 
+def check_target(target):
+    """Return the target of a `Teacher`, lists of any kind as a list, or raise."""
+    is_list = isinstance(target, list | tuple | np.ndarray)
+    indices = list(target) if is_list else [target]
+    if not (_are_indices(indices) or (isinstance(target, str) and target in TARGETS)):
+        raise ValueError(
+            "The 'target' parameter of Teacher must be an int, a list of ints or a str "
+            f"among {sorted(TARGETS)}. Got {target!r} instead."
+        )
+    if isinstance(target, str):
+        return target
+    indices = [int(index) for index in indices]  # torch has no indices of other kinds
+    return indices if is_list else indices[0]
+
+
 class Targets:
     """The outputs that are differentiated at each sample.
 
     Parameters
     ----------
-    target : int, list of int or one of `TARGETS`
-        See `input_gradients`.
+    teacher : Teacher
+        Its target counts.
     y : array-like of shape (n_samples,) or None
         The labels, for "label".
-    teacher : Teacher
     n_samples : int
 
     Attributes
@@ -29,20 +43,14 @@ class Targets:
     Raises
     ------
     ValueError
-        If the target is of another kind, or the labels do not fit.
+        If the labels do not fit.
     """
 
-    def __init__(self, target, y, teacher, n_samples):
-        is_list = isinstance(target, list | tuple | np.ndarray)
-        indices = list(target) if is_list else [target]
-        if not (_are_indices(indices) or (isinstance(target, str) and target in TARGETS)):
-            raise ValueError(
-                "The 'target' parameter of input_gradients must be an int, a list of "
-                f"ints or a str among {sorted(TARGETS)}. Got {target!r} instead."
-            )
+    def __init__(self, teacher, y, n_samples):
+        target = teacher.target
         self.word = target if isinstance(target, str) else None
-        self.indices = None if self.word else np.asarray(indices, dtype=int)
-        self.is_single = not is_list and self.word != "all"
+        self.indices = None if self.word else np.atleast_1d(target)
+        self.is_single = not isinstance(target, list) and self.word != "all"
         self.labels = None
         if self.word == "label":
             self.labels = _label_indices(y, teacher.classes_, n_samples)

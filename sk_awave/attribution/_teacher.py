@@ -1,25 +1,60 @@
-"""A trained model as a differentiable function of its input."""
+"""A trained model as a differentiable function of its input, and what is asked of it."""
 
 import math
-import threading
-from contextlib import contextmanager, nullcontext
-from itertools import chain
-from numbers import Integral
+from inspect import signature
+from numbers import Integral, Real
 
-import numpy as np
-import torch
 from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from sk_awave.attribution._estimators import estimator_stages, is_skorch_net, unfreeze
+from sk_awave.attribution._estimators import (
+    estimator_stages,
+    is_skorch_class,
+    is_skorch_net,
+    unfreeze,
+)
+from sk_awave.attribution._evaluation import (
+    apply_stage,
+    check_input_shape,
+    check_outputs,
+    evaluating,
+    first_tensor,
+    read_classes,
+)
+from sk_awave.attribution._paths import METHODS
 from sk_awave.attribution._pickling import put_tensors, take_tensors
+from sk_awave.attribution._targets import check_target
+from sk_awave.utils._sklearn import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
-#: The training flags belong to the modules, and all threads see them.
-_LOCK = threading.RLock()
+#: What is asked of a model, but for its target.
+_QUESTION = {
+    "method": [StrOptions(set(METHODS)), callable],
+    "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "noise_level": [Interval(Real, 0, None, closed="left")],
+}
 
 
 class Teacher:
-    """A trained model, held as a differentiable function of its input.
+    r"""A model, held as a differentiable function of its input, and what is asked of it.
+
+    Its outputs are attributed to its input by the gradient
+    :math:`g = \partial f_k / \partial x` of an output :math:`f_k`, at each sample or
+    averaged around it:
+
+    - "saliency" [1]_ and "input_x_gradient" [2]_: :math:`g(x)`;
+    - "integrated_gradients" [3]_: :math:`\int_0^1 g(t x)\,dt`, by Gauss-Legendre
+      quadrature;
+    - "smoothgrad" [4]_: the mean of :math:`g(x + \epsilon)` over Gaussian noise;
+    - "expected_gradients" [5]_: the mean of :math:`g(x' + t (x - x'))` over baselines
+      :math:`x'` and uniform :math:`t`.
+
+    The scores of "input_x_gradient" and "integrated_gradients" are these fields times the
+    input, or times the coefficients of a transform.
 
     The model is neither trained nor copied nor moved: it is evaluated in eval mode and
     comes back as it went in, training flags included. Clones and copies of a teacher are
@@ -48,6 +83,30 @@ class Teacher:
         The shape in which the model sees a sample, such as ``(n_channels, length)``,
         where it is another than in `X`. Models of scikit-learn always see flat rows.
 
+    method : str or callable, default="saliency"
+        A method above, or a function of (forward, x, target) that returns a field of the
+        shape of the tensor `x`. ``forward(x)`` are the outputs, of shape (n_samples,
+        n_outputs), and `target` holds the index of an output for each sample: methods of
+        captum can be used as ``lambda forward, x, target:
+        Saliency(forward).attribute(x, target, abs=False)``.
+
+    target : int, "all", "predicted", "label", "auto" or list of int, default="auto"
+        The output that is differentiated: one of them; each of them; the largest, of each
+        sample; or that of the label `y`. "auto" is the only output, or "predicted" where
+        there are several (and an error for regressors with several outputs, of which the
+        largest means nothing). A single output, as of a binary scikit-learn classifier,
+        is also the "predicted" one and that of any "label". In learning, the norms of
+        several targets are added.
+
+    n_steps : int or "auto", default="auto"
+        The number of points that "integrated_gradients", "smoothgrad" and
+        "expected_gradients" average over. "auto" is 50, doubled for integrated gradients
+        until they add up to the change of the output, up to 800.
+
+    noise_level : float, default=0.15
+        The standard deviation of the noise of "smoothgrad", as a fraction of the range of
+        the values of each sample.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,) or None
@@ -56,11 +115,21 @@ class Teacher:
     is_regressor : bool
         Whether the model is known to be a regressor.
 
-    device : torch.device or None
-        Where the parameters of the model are; None if it has none.
+    untrained : estimator or None
+        The model, where it is still to be trained: `AWDClassifier` and `AWDRegressor`
+        train clones of it.
+
+    See Also
+    --------
+    input_gradients : Computes the gradients.
+    TransformImportance : Attributes the outputs to the coefficients of a transform.
 
     Notes
     -----
+    Expected gradients are the local kind, not multiplied by the distance to the baseline:
+    that distance changes from draw to draw, and a mean of products is no product of
+    means. Unlike those of [5]_ they do not add up to a change of the output.
+
     For classifiers, prefer a model that returns logits: behind a softmax the gradient of
     a confident prediction vanishes.
 
@@ -72,6 +141,20 @@ class Teacher:
 
     The backward pass of cuDNN's recurrent layers works in training mode only, so a model
     that has some is evaluated without cuDNN on a GPU.
+
+    References
+    ----------
+    .. [1] K. Simonyan, A. Vedaldi, A. Zisserman. "Deep inside convolutional networks."
+       ICLR workshop 2014.
+    .. [2] A. Shrikumar, P. Greenside, A. Shcherbina, A. Kundaje. "Not just a black box."
+       arXiv:1605.01713, 2016.
+    .. [3] M. Sundararajan, A. Taly, Q. Yan. "Axiomatic attribution for deep networks."
+       ICML 2017.
+    .. [4] D. Smilkov, N. Thorat, B. Kim, F. Viegas, M. Wattenberg. "SmoothGrad: removing
+       noise by adding noise." arXiv:1706.03825, 2017.
+    .. [5] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee. "Improving
+       performance of deep learning models with axiomatic attribution priors and expected
+       gradients." Nature Machine Intelligence 3, 2021.
 
     Examples
     --------
@@ -87,19 +170,32 @@ class Teacher:
     tensor([[3.]], dtype=torch.float64)
     """
 
-    def __init__(self, model, *, input_shape=None):
+    def __init__(
+        self,
+        model,
+        *,
+        input_shape=None,
+        method="saliency",
+        target="auto",
+        n_steps="auto",
+        noise_level=0.15,
+    ):
         model = unfreeze(model)
-        self.input_shape = _check_input_shape(input_shape)
+        self.input_shape = check_input_shape(input_shape)
+        self._ask(method=method, target=target, n_steps=n_steps, noise_level=noise_level)
         self.classes_ = None
         self.is_regressor = False
-        self._takes_rows = False
+        self._takes_rows, self.untrained = False, None
         if isinstance(model, nn.Module):
             self._stages = [model]
-        elif isinstance(model, BaseEstimator) or is_skorch_net(model):
-            self._stages = estimator_stages(model)
+        elif isinstance(model, BaseEstimator) or is_skorch_class(model):
+            try:
+                self._stages = estimator_stages(model)
+            except NotFittedError:
+                self._stages, self.untrained = [], model
             self._takes_rows = not is_skorch_net(model)
             self.is_regressor = is_regressor(model)
-            self.classes_ = _read_classes(model)
+            self.classes_ = read_classes(model)
         elif callable(model) and not isinstance(model, type):
             self._stages = [model]
         else:
@@ -108,6 +204,43 @@ class Teacher:
                 f"from tensors to outputs. Got {model!r} instead."
             )
         self._name = getattr(model, "__name__", type(model).__name__)
+
+    def replace(self, **changes):
+        """Ask something else of the same model, or the same of another one.
+
+        Parameters
+        ----------
+        **changes
+            Parameters of a Teacher, `model` included.
+
+        Returns
+        -------
+        Teacher
+        """
+        names = ("input_shape", "target", *_QUESTION)
+        params = {name: getattr(self, name) for name in names} | changes
+        if "model" in changes:
+            return Teacher(**params)
+        other = Teacher.__new__(Teacher)
+        vars(other).update(vars(self))
+        other.input_shape = check_input_shape(params.pop("input_shape"))
+        other._ask(**params)
+        return other
+
+    def _ask(self, *, method, target, n_steps, noise_level):
+        question = {"method": method, "n_steps": n_steps, "noise_level": noise_level}
+        validate_parameter_constraints(_QUESTION, question, "Teacher")
+        vars(self).update(question, target=check_target(target))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the model is trained."""
+        return self.untrained is None
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether scores are multiplied by the input, or by coefficients."""
+        return METHODS.get(self.method, False)
 
     def outputs(self, x):
         """Evaluate the model; gradients flow back to `x`.
@@ -124,22 +257,29 @@ class Teacher:
 
         Raises
         ------
+        NotFittedError
+            If the model is not trained.
         TypeError
             If the model does not return a tensor.
         ValueError
             If the model cannot evaluate samples of this shape, or its outputs are of
             another shape, or not finite.
         """
+        if not self.is_trained:
+            raise NotFittedError(
+                f"The {self._name} of this Teacher is not fitted yet. Fit it first, or "
+                "give it to AWDClassifier or AWDRegressor, which train it."
+            )
         n_samples, outputs = len(x), self._reshape(x)
-        with self._evaluating():
+        with evaluating(self._modules()):
             for stage in self._stages:
-                outputs = _apply(stage, outputs)
-        return _check_outputs(outputs, n_samples)
+                outputs = apply_stage(stage, outputs)
+        return check_outputs(outputs, n_samples)
 
     @property
     def device(self):
         """The device of the parameters of the model; None if it has none."""
-        likes = (_first_tensor(module) for module in self._modules())
+        likes = (first_tensor(module) for module in self._modules())
         return next((like.device for like in likes if like is not None), None)
 
     def _reshape(self, x):
@@ -158,23 +298,13 @@ class Teacher:
     def _modules(self):
         return [stage for stage in self._stages if isinstance(stage, nn.Module)]
 
-    @contextmanager
-    def _evaluating(self):
-        """Put every submodule in eval mode, and back in the mode it was in."""
-        modules = list(chain.from_iterable(m.modules() for m in self._modules()))
-        with _LOCK, _without_cudnn_if_recurrent(modules):
-            training = [module for module in modules if module.training]
-            try:
-                for module in training:  # not train(), which some modules override
-                    module.training = False
-                yield
-            finally:
-                for module in training:
-                    module.training = True
-
     def __repr__(self):
-        shape = "" if self.input_shape is None else f", input_shape={self.input_shape}"
-        return f"Teacher({self._name}{shape})"
+        changed = [
+            f", {name}={getattr(self, name)!r}"
+            for name, parameter in signature(Teacher).parameters.items()
+            if name != "model" and repr(getattr(self, name)) != repr(parameter.default)
+        ]
+        return f"Teacher({self._name}{''.join(changed)})"
 
     def __sklearn_clone__(self):
         return self
@@ -196,8 +326,9 @@ class Teacher:
         return vars(self)
 
     def __reduce__(self):
-        with self._evaluating():  # equal weights are equal in any mode
-            return _load_teacher, take_tensors(vars(self))
+        trainable = not self.is_trained
+        with evaluating(self._modules()):  # equal weights are equal in any mode
+            return _load_teacher, take_tensors(vars(self), trainable=trainable)
 
 
 def _load_teacher(skeleton, slots, data):
@@ -209,71 +340,3 @@ def _load_teacher(skeleton, slots, data):
 def as_teacher(model):
     """Return a model as a `Teacher`."""
     return model if isinstance(model, Teacher) else Teacher(model)
-
-
-def _check_input_shape(input_shape):
-    if input_shape is None:
-        return None
-    shape = input_shape if np.ndim(input_shape) else (input_shape,)
-    if not all(isinstance(n, Integral) and n >= 1 for n in shape) or len(shape) == 0:
-        raise ValueError(
-            f"input_shape must be a tuple of positive ints or None. Got {input_shape!r} "
-            "instead."
-        )
-    return tuple(int(length) for length in shape)
-
-
-def _read_classes(model):
-    """Return the labels of a classifier; None for others, and for several targets."""
-    classes = getattr(model, "classes_", None)
-    several_targets = isinstance(classes, list) and np.ndim(classes[0]) > 0
-    return None if classes is None or several_targets else np.asarray(classes)
-
-
-def _without_cudnn_if_recurrent(modules):
-    """Switch cuDNN off for recurrent layers, which it differentiates in training only."""
-    needed = any(
-        isinstance(module, nn.RNNBase) and _first_tensor(module).is_cuda
-        for module in modules
-    )
-    return torch.backends.cudnn.flags(enabled=False) if needed else nullcontext()
-
-
-def _first_tensor(module):
-    """Return a floating-point parameter or buffer of a module, or None."""
-    tensors = chain(module.parameters(), module.buffers())
-    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
-
-
-def _apply(stage, x):
-    """Apply a stage to `x`, brought to the device and dtype of a module."""
-    like = _first_tensor(stage) if isinstance(stage, nn.Module) else None
-    if like is not None:
-        x = x.to(like.device, like.dtype)
-    try:
-        outputs = stage(x)
-    except torch.cuda.OutOfMemoryError:
-        raise
-    except (RuntimeError, IndexError) as error:
-        sample = tuple(x.shape[1:])
-        raise ValueError(
-            f"The teacher fails on {len(x)} samples of shape {sample}: {error}. If it "
-            f"expects another shape, such as {(1, *sample)} where it has a channel axis, "
-            f"pass Teacher(model, input_shape={(1, *sample)})."
-        ) from error
-    return outputs[0] if isinstance(outputs, tuple) else outputs
-
-
-def _check_outputs(outputs, n_samples):
-    if not isinstance(outputs, torch.Tensor):
-        raise TypeError(
-            f"The teacher must return a tensor. Got {type(outputs).__name__} instead."
-        )
-    if outputs.ndim not in (1, 2) or len(outputs) != n_samples or outputs.numel() == 0:
-        raise ValueError(
-            f"The teacher must return outputs of shape ({n_samples},) or ({n_samples}, "
-            f"n_outputs) for {n_samples} samples. Got {tuple(outputs.shape)} instead."
-        )
-    if not outputs.isfinite().all():
-        raise ValueError("The teacher returns NaN or infinity.")
-    return outputs.reshape(n_samples, -1)

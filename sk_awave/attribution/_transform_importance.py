@@ -1,6 +1,6 @@
 """TRIM: how much a teacher's output owes to each coefficient of a transform."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -10,12 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._affine import probe_affine
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
-from sk_awave.attribution._paths import METHODS
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.engine import CoeffLayout
 from sk_awave.utils._sklearn import (
     Interval,
-    StrOptions,
     _check_feature_names_in,
     fit_context,
 )
@@ -40,21 +38,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         where this estimator is cloned, or the clone's will not be fitted.
 
     teacher : Teacher, or what `Teacher` takes
-        The model. Wrap it in `Teacher` or a FrozenEstimator where this estimator is
-        cloned.
-
-    method : str or callable, default="saliency"
-        As in `input_gradients`. "expected_gradients" draws its baselines from the `X` of
-        `fit`.
-
-    target : int, "predicted" or "auto", default="auto"
-        As in `input_gradients`.
-
-    n_steps : int or "auto", default="auto"
-        As in `input_gradients`.
-
-    noise_level : float, default=0.15
-        As in `input_gradients`.
+        The model, and what is asked of it: its `method` and its `target`. Wrap it in
+        `Teacher` or a FrozenEstimator where this estimator is cloned. The baselines of
+        "expected_gradients" are drawn from the `X` of `fit`.
 
     batch_size : int, default=None
         As in `input_gradients`.
@@ -119,13 +105,6 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     _parameter_constraints = {
         "transformer": "no_validation",
         "teacher": "no_validation",
-        "method": [StrOptions(set(METHODS)), callable],
-        "target": [
-            Interval(Integral, 0, None, closed="left"),
-            StrOptions({"predicted", "auto"}),
-        ],
-        "n_steps": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "noise_level": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
@@ -136,20 +115,12 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         transformer,
         teacher,
         *,
-        method="saliency",
-        target="auto",
-        n_steps="auto",
-        noise_level=0.15,
         batch_size=None,
         device="auto",
         random_state=None,
     ):
         self.transformer = transformer
         self.teacher = teacher
-        self.method = method
-        self.target = target
-        self.n_steps = n_steps
-        self.noise_level = noise_level
         self.batch_size = batch_size
         self.device = device
         self.random_state = random_state
@@ -190,7 +161,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
         self.n_components_ = self._coefficients(X[:1]).shape[1]
         self._inverse = None if _is_wavelet(self.transformer) else self._probe_inverse()
-        self._baselines = samples if self.method == "expected_gradients" else None
+        self._baselines = samples if teacher.method == "expected_gradients" else None
         self.teacher_ = teacher
         return self
 
@@ -207,24 +178,54 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         scores : ndarray or tensor of shape (n_samples, n_components)
             In the order of ``transformer.transform(X)``; a tensor on the device of `X` if
             `X` is one.
+
+        Raises
+        ------
+        ValueError
+            If the teacher has a list of targets, or labels for them: see `attributions`.
+        """
+        check_is_fitted(self)
+        target = self.teacher_.target
+        if isinstance(target, list) or target in ("all", "label"):
+            raise ValueError(
+                f"transform takes no labels and returns the scores of one target. Got "
+                f"target={target!r}. Use attributions(X, y) instead."
+            )
+        return self.attributions(X)
+
+    def attributions(self, X, y=None) -> np.ndarray:
+        """Score the coefficients, for each of several targets.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the shape that was fitted
+            The samples.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for ``target="label"``.
+
+        Returns
+        -------
+        scores : ndarray or tensor of shape (n_samples, n_components) or \
+                (n_targets, n_samples, n_components)
+            As of `transform`, and one for each target where the teacher's is "all" or a
+            list.
         """
         check_is_fitted(self)
         samples = validate_signals(self, X, reset=False)
         field = input_gradients(
             self.teacher_,
             samples,
-            method=self.method,
-            target=self.target,
-            n_steps=self.n_steps,
-            noise_level=self.noise_level,
+            y=y,
             baselines=self._baselines,
             batch_size=self.batch_size,
             device=self.device,
             random_state=self.random_state,
         )
-        scores = self._adjoint(torch.as_tensor(field))
-        if METHODS.get(self.method, False):
+        targets = torch.as_tensor(field).reshape(-1, *samples.shape)
+        scores = torch.stack([self._adjoint(target) for target in targets])
+        if self.teacher_.multiplies:
             scores = scores * self._coefficients(X).to(scores)
+        scores = scores[0] if field.ndim == samples.ndim else scores
         return scores if isinstance(field, torch.Tensor) else scores.numpy()
 
     def get_feature_names_out(self, input_features=None):

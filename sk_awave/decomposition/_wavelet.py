@@ -1,218 +1,14 @@
 """The multilevel wavelet transform as a scikit-learn transformer."""
 
-from numbers import Integral
 from typing import Self
 
-import numpy as np
-import pywt
-import torch
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
-
-from sk_awave.decomposition._html import wavelets_html
-from sk_awave.engine._boundary import MODES
+from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
-from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
-from sk_awave.engine._objective import rows_per_batch
-from sk_awave.engine._transform import analysis_map, synthesis_map
-from sk_awave.engine._tree import Tree
-from sk_awave.utils._sklearn import (
-    Interval,
-    StrOptions,
-    _check_feature_names_in,
-    fit_context,
-)
-from sk_awave.utils._validation import (
-    as_tensor,
-    split_shape,
-    torch_dtype,
-    validate_coefficients,
-    validate_fields,
-    validate_signals,
-)
+from sk_awave.utils._sklearn import fit_context
+from sk_awave.utils._validation import validate_signals
 
 
-class _BaseWaveletTransformer(TransformerMixin, BaseEstimator):
-    """What fixed and learned wavelets share: all but how the filters are found."""
-
-    _parameter_constraints = {
-        "wavelet": [str, pywt.Wavelet],
-        "decomposition": [StrOptions({"dwt", "stationary"})],
-        "level": [Interval(Integral, 0, MAX_LEVEL, closed="both"), None],
-        "mode": [StrOptions({"auto", *MODES})],
-        "ndim": [Interval(Integral, 1, 3, closed="both")],
-        "signal_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "device": [str, torch.device],
-    }
-
-    def transform(self, X) -> np.ndarray:
-        """Transform signals to flat wavelet coefficients.
-
-        Parameters
-        ----------
-        X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
-            The signals, of the shape that was fitted.
-
-        Returns
-        -------
-        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
-            The coefficients, in the order of ``layout_``; with the dtype of `X`, a tensor
-            on its device if `X` is one.
-        """
-        check_is_fitted(self)
-        return self._to_coefficients(validate_signals(self, X, reset=False))
-
-    def inverse_transform(self, X) -> np.ndarray:
-        """Reconstruct signals from flat wavelet coefficients.
-
-        Parameters
-        ----------
-        X : array-like or tensor of shape (n_samples, n_coeffs)
-            The coefficients.
-
-        Returns
-        -------
-        X_original : ndarray or tensor of shape (n_samples, *sample_shape_)
-            The signals, in the shape that was fitted.
-        """
-        check_is_fitted(self)
-        X = validate_coefficients(self, X, self.layout_.n_coeffs)
-        rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
-        synthesis = self._linear_map(rows, synthesis_map)
-        signals = self._map_rows(rows, self.layout_.signal_shape, synthesis)
-        return signals.reshape(len(X), *self.sample_shape_)
-
-    def inverse_transform_adjoint(self, X):
-        """Apply the transpose of `inverse_transform` to signals.
-
-        It takes the gradient of a function of signals to that of the function of their
-        coefficients, and so the attributions of a model, too.
-
-        Parameters
-        ----------
-        X : array-like or tensor of the shape that was fitted
-            The signals.
-
-        Returns
-        -------
-        X_new : ndarray or tensor of shape (n_samples, n_coeffs)
-            The scores of the coefficients, as `transform` orders these.
-        """
-        check_is_fitted(self)
-        X = validate_fields(self, X)
-        return self._to_coefficients(X, adjoint=True)
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the coefficients in PyWavelets' vocabulary.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
-            'aad1_0_2_3' in 3-D; with a prefix ``ch0_`` where there are several channels.
-        """
-        check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return np.asarray(self.layout_.names(), dtype=object)
-
-    def _to_coefficients(self, X, adjoint=False):
-        """Apply analysis, or the adjoint of synthesis, to valid signals."""
-        rows = X.reshape(-1, *self.layout_.signal_shape)
-        linear_map = self._linear_map(rows, synthesis_map if adjoint else analysis_map)
-        linear_map = linear_map.T if adjoint else linear_map
-        shape = (self.layout_.n_coeffs_per_channel,)
-        flat = self._map_rows(rows, shape, linear_map)
-        return flat.reshape(len(X), self.layout_.n_coeffs)
-
-    def _linear_map(self, rows, make):
-        """Return the map that `make` makes, for what `rows` are.
-
-        That of the last call serves again, as for single samples.
-        """
-        dtype, device = torch_dtype(rows), self._torch_device(rows)
-        key = make, dtype, device
-        if key not in self._maps:
-            like = torch.empty(0, dtype=dtype, device=device)
-            filters = torch.from_numpy(self.filter_bank_)
-            self._maps[key] = make(self.layout_, filters, like)
-        return self._maps[key]
-
-    def _make_layout(self, sample_shape, filter_length):
-        n_channels, signal_shape = split_shape(sample_shape, self.ndim, self.signal_shape)
-        is_stationary, mode = self.decomposition == "stationary", self.mode
-        if mode == "auto":
-            mode = "periodization" if is_stationary else "symmetric"
-        elif is_stationary and mode != "periodization":
-            raise ValueError(
-                f"The 'mode' parameter of {type(self).__name__} must be 'auto' or "
-                "'periodization' when decomposition='stationary', whose inverse is exact "
-                f"for periodic signals only. Got {mode!r} instead."
-            )
-        level = resolve_level(signal_shape, filter_length, mode, self.level)
-        tree = Tree.stationary(level) if is_stationary else Tree.dwt(level)
-        return CoeffLayout(signal_shape, n_channels, filter_length, tree, mode)
-
-    def _torch_device(self, X):
-        """Return where to compute: by default where `X` lies."""
-        if self.device == "auto":
-            return X.device if isinstance(X, torch.Tensor) else torch.device("cpu")
-        try:
-            return torch.empty(0, device=self.device).device
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ValueError(
-                f"The 'device' parameter of {type(self).__name__} must be 'auto' or a "
-                f"torch device that exists here. Got {self.device!r} instead."
-            ) from error
-
-    def _map_rows(self, rows, shape, linear_map):
-        """Map rows to rows of `shape` in batches, each written once to its place."""
-        is_tensor = isinstance(rows, torch.Tensor)
-        shape = (len(rows), *shape)
-        out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
-        target = out if is_tensor else torch.from_numpy(out)
-        device = self._torch_device(rows)
-        size = self.batch_size or rows_per_batch(self.layout_)
-        with torch.no_grad():
-            for start in range(0, len(rows), size):
-                batch = as_tensor(rows[start : start + size], device)
-                place = target[start : start + size]
-                if device == target.device:
-                    linear_map.apply(batch, place)
-                else:
-                    place.copy_(linear_map.apply(batch))
-        return out
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return state | {"_maps": {}} if "_maps" in state else state
-
-    def _repr_html_inner(self):
-        return super()._repr_html_inner() + self._fitted_html()
-
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in bundle:  # not with set_config(display="text")
-            bundle["text/html"] += self._fitted_html()
-        return bundle
-
-    def _fitted_html(self):
-        return wavelets_html(self.wavelet_) if hasattr(self, "wavelet_") else ""
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-class WaveletTransformer(_BaseWaveletTransformer):
+class WaveletTransformer(BaseWaveletTransformer):
     """Multilevel discrete wavelet transform with a fixed wavelet.
 
     The coefficients are those of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``,
@@ -247,11 +43,6 @@ class WaveletTransformer(_BaseWaveletTransformer):
     signal_shape : tuple of int, default=None
         For a two-dimensional `X` whose rows are flattened samples: their shape, as
         ``(height, width)`` or ``(n_channels, height, width)`` when ``ndim=2``.
-
-    batch_size : int, default=None
-        How many signals (samples times channels) are transformed at a time. By default as
-        many as are transformed fastest; memory beyond the result is that of one batch.
-        Another size can change the last bits of the coefficients.
 
     device : str or torch.device, default="auto"
         Where to compute. "auto" is the device of `X` for a tensor, and the CPU for an
@@ -300,7 +91,7 @@ class WaveletTransformer(_BaseWaveletTransformer):
     True
     """
 
-    _parameter_constraints = {**_BaseWaveletTransformer._parameter_constraints}
+    _parameter_constraints = {**BaseWaveletTransformer._parameter_constraints}
 
     def __init__(
         self,
@@ -311,7 +102,6 @@ class WaveletTransformer(_BaseWaveletTransformer):
         mode="auto",
         ndim=1,
         signal_shape=None,
-        batch_size=None,
         device="auto",
     ):
         self.wavelet = wavelet
@@ -320,7 +110,6 @@ class WaveletTransformer(_BaseWaveletTransformer):
         self.mode = mode
         self.ndim = ndim
         self.signal_shape = signal_shape
-        self.batch_size = batch_size
         self.device = device
 
     @fit_context(prefer_skip_nested_validation=True)

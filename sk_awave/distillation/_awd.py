@@ -12,7 +12,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sk_awave.attribution._teacher import as_teacher
 from sk_awave.distillation._base import BaseAWD, estimator_has
 from sk_awave.distillation._report import trainable_net
 from sk_awave.utils._sklearn import l1_logistic_regression
@@ -34,14 +33,15 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
             default=None
         The model to distill. An estimator, such as a skorch net, is cloned and trained in
         `fit` and so, in a cross-validation, in each fold; a skorch net, on the indices of
-        the labels in ``classes_``. A model that is trained already
-        is given in a `FrozenEstimator` or a `Teacher`, or as a module or a function. By
-        default a small :class:`~sklearn.neural_network.MLPClassifier` on scaled samples.
+        the labels in ``classes_``. A model that is trained already is given in a
+        `FrozenEstimator` or a `Teacher`, or as a module or a function. A `Teacher` also
+        says what is asked of the model, of an estimator that is still to be trained,
+        too. By default a small :class:`~sklearn.neural_network.MLPClassifier` on scaled
+        samples.
 
     transformer : transformer, default=None
         The wavelet transform to learn, of which a clone is fitted; by default
-        ``AdaptiveWaveletTransformer()``. An `AdaptiveWaveletTransformerCV` chooses how
-        much the attributions count, without training the teacher again. With a fixed
+        ``AdaptiveWaveletTransformer()``. With a fixed
         `WaveletTransformer` no teacher is trained, which makes a baseline of the same
         form.
 
@@ -65,6 +65,21 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         The head, by default an L1-regularised logistic regression on scaled features,
         whose strength a cross-validation within the training samples chooses.
 
+    ratios : array-like of shape (n_ratios,), default=None
+        Candidates for the `attribution_ratio` of the transformer, of which a
+        cross-validation chooses: in each fold a teacher is trained, and the wavelets are
+        learned from it along the path of `adaptive_wavelet_path`. By default the
+        transformer has the ratio that it has.
+
+    cv : int, cross-validation generator or iterable, default=None
+        The folds that choose among `ratios`, five by default.
+
+    scoring : str or callable, default=None
+        How heads are scored in them; by default by their `score`.
+
+    n_jobs : int, default=None
+        The number of folds in parallel.
+
     random_state : int, RandomState instance or None, default=None
         For the default teacher, transformer and head.
 
@@ -81,6 +96,16 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 
     estimator_ : classifier
         The fitted head.
+
+    ratio_ : float
+        The ratio with the best mean score, the smallest one if there are several; only
+        with `ratios`, as the next two.
+
+    ratios_ : ndarray of shape (n_ratios,)
+        The ratios in increasing order.
+
+    scores_ : ndarray of shape (n_ratios, n_folds)
+        The score at each ratio in each fold.
 
     student_ : Pipeline
         `features_` and `estimator_`: all that predictions need.
@@ -177,8 +202,8 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         # A net with a threshold is a binary one, whose loss takes floats.
         return codes.astype(np.float32) if hasattr(net, "threshold") else codes
 
-    def _as_teacher(self, model, y):
-        teacher = as_teacher(model)
+    def _ask(self, model, y):
+        teacher = super()._ask(model, y)
         if trainable_net(self.teacher) is not None:
             teacher.classes_ = np.unique(y)
         return teacher
@@ -217,6 +242,9 @@ class AWDRegressor(RegressorMixin, BaseAWD):
         The head, by default a Lasso on scaled features and target, whose strength a
         cross-validation within the training samples chooses.
 
+    ratios, cv, scoring, n_jobs
+        As in `AWDClassifier`.
+
     random_state : int, RandomState instance or None, default=None
         For the default teacher and transformer.
 
@@ -233,6 +261,16 @@ class AWDRegressor(RegressorMixin, BaseAWD):
 
     estimator_ : regressor
         The fitted head.
+
+    ratio_ : float
+        The ratio with the best mean score, the smallest one if there are several; only
+        with `ratios`, as the next two.
+
+    ratios_ : ndarray of shape (n_ratios,)
+        The ratios in increasing order.
+
+    scores_ : ndarray of shape (n_ratios, n_folds)
+        The score at each ratio in each fold.
 
     student_ : Pipeline
         `features_` and `estimator_`: all that predictions need.

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -12,15 +13,20 @@ from sklearn.base import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import get_scorer_names
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
 )
 
+from sk_awave.attribution import TransformImportance
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
+from sk_awave.decomposition._path import check_ratios
 from sk_awave.distillation._interrupts import ctrl_c_raises
+from sk_awave.distillation._nesting import drop_teachers, find_learner, wavelet_of
+from sk_awave.distillation._ratios import choose_ratio, learn_ratios, nest
 from sk_awave.distillation._report import DistillationReport, make_report
 from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.feature_extraction import SubbandPooling
@@ -40,24 +46,6 @@ def estimator_has(method):
     return check
 
 
-def _find_learner(transformer):
-    """Return what learns within a transformer: a search, or what summarises it."""
-    while not isinstance(transformer, AdaptiveWaveletTransformer | FrozenEstimator):
-        if not hasattr(transformer, "transformer"):
-            break
-        transformer = transformer.transformer
-    return transformer
-
-
-def _drop_teachers(transformer):
-    """Take the teacher from all transformers that a transformer consists of."""
-    if isinstance(transformer, AdaptiveWaveletTransformer):
-        transformer.set_params(teacher=None)
-    for name in ("transformer", "transformer_"):
-        if hasattr(transformer, name):
-            _drop_teachers(getattr(transformer, name))
-
-
 class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     """The steps of distillation, shared by classifier and regressor."""
 
@@ -66,6 +54,10 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         "transformer": [BaseEstimator, None],
         "features": [BaseEstimator, StrOptions({"auto"}), None],
         "estimator": [BaseEstimator, None],
+        "ratios": ["array-like", None],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
@@ -76,12 +68,20 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         transformer=None,
         features="auto",
         estimator=None,
+        ratios=None,
+        cv=None,
+        scoring=None,
+        n_jobs=None,
         random_state=None,
     ):
         self.teacher = teacher
         self.transformer = transformer
         self.features = features
         self.estimator = estimator
+        self.ratios = ratios
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -110,17 +110,19 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         y = self._check_y(y)
         check_consistent_length(X, y)
         transformer, fitted = clone(self._wavelet_transformer()), {}
-        learner = _find_learner(transformer)
-        if isinstance(learner, AdaptiveWaveletTransformer):
-            fitted["teacher_"] = self._fit_teacher(X, y)
-            learner.set_params(teacher=self._as_teacher(fitted["teacher_"], y))
-            transformer.fit(X, y)
-            _drop_teachers(transformer)  # the student does without
+        learns = isinstance(find_learner(transformer), AdaptiveWaveletTransformer)
+        self._warn_of_idle_parameters(learns)
+        if learns and self.ratios is not None:
+            fitted = choose_ratio(self, X, y)
+        if learns:
+            teacher = self._fit_teacher(X, y)
+            transformer = self._learn(X, y, teacher, fitted.get("ratio_"))
+            fitted["teacher_"] = teacher
         else:
             transformer.fit(X, y)
-        features = self._make_features(transformer).fit(X, y)
-        head = clone(self._head()).fit(features.transform(X), y)
-        vars(self).pop("teacher_", None)  # of an earlier fit
+        features, head = self._fit_student(transformer, X, y)
+        for name in ("teacher_", "ratio_", "ratios_", "scores_"):
+            vars(self).pop(name, None)  # of an earlier fit
         vars(self).update(
             fitted, transformer_=transformer, features_=features, estimator_=head
         )
@@ -141,6 +143,42 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """
         features = self._to_features(X)
         return self.estimator_.predict(features)
+
+    def attributions(self, X, y=None) -> np.ndarray:
+        """Attribute the outputs of the teacher to the coefficients of the wavelet.
+
+        Parameters
+        ----------
+        X : array-like of the fitted shape
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for a teacher with ``target="label"``.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_coeffs) or \
+                (n_targets, n_samples, n_coeffs)
+            The scores of `TransformImportance`, in the order of the coefficients; of each
+            target where there are several.
+
+        Raises
+        ------
+        ValueError
+            If there is no teacher, as the wavelet is fixed.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "teacher_"):
+            raise ValueError(
+                "attributions needs a teacher, and there is none where the wavelet is "
+                "fixed. Set 'transformer' to an AdaptiveWaveletTransformer."
+            )
+        X = validate_signals(self, X, reset=False)
+        importance = TransformImportance(
+            wavelet_of(self.transformer_),
+            self._ask(self.teacher_, getattr(self, "classes_", None)),
+            random_state=self.random_state,
+        )
+        return importance.fit(X).attributions(X, y)
 
     @property
     def student_(self):
@@ -211,18 +249,61 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
                 # It need not converge to be distilled, and nobody chose its max_iter.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 return self._default_teacher().fit(X.reshape(len(X), -1), y)
-        is_trained = isinstance(self.teacher, (Teacher, FrozenEstimator))
-        if is_trained or not hasattr(self.teacher, "fit"):
-            return self.teacher
-        model = clone(self.teacher)
+        model = self.teacher
+        if isinstance(model, Teacher) and not model.is_trained:
+            model = model.untrained
+        is_trained = isinstance(model, (Teacher, FrozenEstimator))
+        if is_trained or not hasattr(model, "fit"):
+            return model
+        model = clone(model)
         with ctrl_c_raises(model):
             return model.fit(X, self._teacher_target(y))
+
+    def _learn(self, X, y, teacher, ratio=None):
+        """Learn the wavelet from a trained teacher; with a ratio, along the path to it.
+
+        Returns
+        -------
+        transformer : transformer
+            It goes without the teacher, as the student does.
+        """
+        transformer = clone(self._wavelet_transformer())
+        learner = find_learner(transformer)
+        learner.set_params(teacher=self._ask(teacher, y))
+        if ratio is None:
+            transformer.fit(X, y)
+        else:
+            ratios = check_ratios(self.ratios)
+            path = learn_ratios(learner, X, y, ratios[ratios <= ratio])
+            transformer = nest(transformer, path[-1], X, y)
+        drop_teachers(transformer)
+        return transformer
+
+    def _fit_student(self, transformer, X, y):
+        """Fit features and head on a fitted transformer."""
+        features = self._make_features(transformer).fit(X, y)
+        return features, clone(self._head()).fit(features.transform(X), y)
+
+    def _warn_of_idle_parameters(self, learns):
+        """Warn of parameters that were set and change nothing."""
+        reasons = {}
+        if self.ratios is None:
+            reasons = dict.fromkeys(("cv", "scoring"), "there are no ratios to choose.")
+        elif not learns:
+            reasons = {"ratios": "the wavelet is fixed."}
+        for name, reason in reasons.items():
+            if getattr(self, name) is not None:
+                warnings.warn(f"{name} has no effect: {reason}", stacklevel=5)
 
     def _teacher_target(self, y):
         """Return the target in the form that the teacher is trained on."""
         return y
 
-    def _as_teacher(self, model, y):
+    def _ask(self, model, y):
+        """Return a trained model as a teacher of which is asked what the user asks."""
+        own = self.teacher
+        if isinstance(own, Teacher) and not own.is_trained:
+            return own.replace(model=model)
         return as_teacher(model)
 
     def _wavelet_transformer(self):

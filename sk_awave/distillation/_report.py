@@ -14,10 +14,9 @@ from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sk_awave.attribution._estimators import unfreeze
-from sk_awave.attribution._teacher import as_teacher
+from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import WaveletTransformer
-from sk_awave.feature_extraction._base import BaseContainer
+from sk_awave.distillation._nesting import wavelet_of, with_wavelet
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -232,6 +231,7 @@ def teacher_predict(model, X):
 
 def trainable_net(teacher):
     """Return the skorch net that a teacher is, or ends with, if it is to be trained."""
+    teacher = teacher.untrained if isinstance(teacher, Teacher) else teacher
     while isinstance(teacher, Pipeline):
         teacher = teacher.steps[-1][1]
     frozen = isinstance(teacher, FrozenEstimator)
@@ -251,13 +251,6 @@ class _TeacherModel:
 
     def __init__(self, model):
         self.predict = lambda X: teacher_predict(model, X)
-
-
-def wavelet_of(transformer):
-    """Return the fitted wavelet transformer within a transformer, or None."""
-    while not hasattr(transformer, "layout_") and hasattr(transformer, "transformer_"):
-        transformer = transformer.transformer_
-    return transformer if hasattr(transformer, "layout_") else None
 
 
 class _FixedWavelet(WaveletTransformer):
@@ -283,8 +276,10 @@ def _baselines(model, layout, wavelets):
         "signal_shape": (*channels, *layout.signal_shape),
     }
 
+    model = clone(model).set_params(ratios=None, cv=None, scoring=None)
+
     def fixed(name):
-        return _with_wavelet(model._wavelet_transformer(), _FixedWavelet(name, **shared))
+        return with_wavelet(model._wavelet_transformer(), _FixedWavelet(name, **shared))
 
     candidates = [fixed(name) for name in wavelets or WAVELETS]
     return {
@@ -292,15 +287,6 @@ def _baselines(model, layout, wavelets):
         "db5": clone(model).set_params(transformer=fixed("db5")),
         "best fixed wavelet": GridSearchCV(model, {"transformer": candidates}, cv=3),
     }
-
-
-def _with_wavelet(transformer, fixed):
-    """Put a fixed wavelet in the place of the learned one, within what summarises it."""
-    transformer = unfreeze(transformer)
-    if not isinstance(transformer, BaseContainer):
-        return fixed
-    inner = _with_wavelet(transformer.transformer, fixed)
-    return clone(transformer).set_params(transformer=inner)
 
 
 def _flatten(X):

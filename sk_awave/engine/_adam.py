@@ -2,6 +2,8 @@
 
 import dis
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import skorch
 import torch
 from torch import Tensor, nn
 
-from sk_awave.engine._solution import Solution
+from sk_awave.engine._params import Params
+from sk_awave.engine._solver import Solution, Solver
 
 #: Epochs without progress after which the objective counts as converged.
 PATIENCE = 10
@@ -74,110 +77,141 @@ class _Net(skorch.NeuralNet):
         return y_pred
 
 
-def minimize_adam(
-    function: Callable[..., tuple[float, np.ndarray]],
-    theta: np.ndarray,
-    n_rows: int,
-    *,
-    max_iter: int,
-    tol: float,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    device: torch.device | None = None,
-    callbacks: list | None = None,
-    verbose: int = 0,
-    keep_best: bool = True,
-    callback: Callable[[int, float, np.ndarray], bool] | None = None,
-    optimizer_state: Mapping[str, np.ndarray] | None = None,
-) -> Solution:
-    """Minimise a function of parameters and rows with Adam.
+@dataclass
+class Adam(Params, Solver):
+    """Mini-batch Adam [1]_, on skorch, for data that is large.
 
     Parameters
     ----------
-    function : callable
-        Called as ``function(theta, rows=rows)``, with the numbers of the rows of a
-        mini-batch or None for all; returns a value and a gradient.
-    theta : ndarray of shape (n_parameters,)
-        The start.
-    n_rows : int
-        The number of all rows.
-    max_iter : int
-        The number of epochs.
-    tol : float
-        An epoch that does not lower the best value by this fraction of it makes no
-        progress; `PATIENCE` such epochs in a row end the run.
-    batch_size : int
-    learning_rate : float
-    seed : int
-        Of the order of the batches.
-    device : torch.device, default=None
-        Where the numbers of rows are needed, by default the CPU.
-    callbacks : list of skorch callbacks, default=None
-    verbose : int, default=0
-        With 1 skorch prints every epoch.
-    keep_best : bool, default=True
-        Whether to return the best epoch, or the last finite one.
-    callback : callable, default=None
-        Called with the epoch (from 1), the value and the parameters; stops if it returns
-        True.
-    optimizer_state : mapping, default=None
-        The `Solution.optimizer_state` of an earlier run to go on from.
+    batch_size : int, default=None
+        The samples of a mini-batch, by default at most 200.
+    learning_rate : float, default=0.01
+        The step size.
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Passed to skorch: early stopping, learning-rate schedules, logging.
 
-    Returns
-    -------
-    Solution
+    References
+    ----------
+    .. [1] D. P. Kingma, J. Ba. "Adam: a method for stochastic optimization." ICLR 2015.
+
+    Examples
+    --------
+    >>> import pywt
+    >>> from sk_awave import AdaptiveWaveletTransformer
+    >>> from sk_awave.engine import Adam
+    >>> X = pywt.data.ecg().reshape(-1, 64) / 100.0
+    >>> solver = Adam(learning_rate=0.02)
+    >>> learner = AdaptiveWaveletTransformer("db2", solver=solver, random_state=0).fit(X)
+    >>> min(learner.loss_curve_) < learner.loss_curve_[0]
+    True
     """
-    solution = Solution(theta.copy(), loss_curve=[np.nan])
-    try:
-        best, _ = function(theta, rows=None)
-        solution.loss_curve = [best]
-    except KeyboardInterrupt:
-        solution.outcome = "interrupted"
+
+    batch_size: int | None = None
+    learning_rate: float = 0.01
+    callbacks: list | None = None
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError for settings that cannot be used."""
+        size, rate = self.batch_size, self.learning_rate
+        if size is not None and not (isinstance(size, Integral) and size >= 1):
+            raise ValueError(
+                "The 'batch_size' parameter of Adam must be a positive int or None. Got "
+                f"{size!r} instead."
+            )
+        if not (isinstance(rate, Real) and rate > 0):
+            raise ValueError(
+                "The 'learning_rate' parameter of Adam must be a positive float. Got "
+                f"{rate!r} instead."
+            )
+        for callback in self.callbacks or []:
+            named = isinstance(callback, tuple) and len(callback) == 2
+            if not hasattr(callback[1] if named else callback, "on_train_begin"):
+                raise TypeError(
+                    "The 'callbacks' parameter of Adam must be a list of skorch "
+                    f"callbacks. Got {callback!r} in it."
+                )
+
+    def minimize(
+        self,
+        function,
+        theta,
+        *,
+        max_iter,
+        tol,
+        seed=0,
+        verbose=0,
+        callback=None,
+        keep_best: bool = True,
+        optimizer_state: Mapping[str, np.ndarray] | None = None,
+    ) -> Solution:
+        """Minimise a function from a start; see `Solver`.
+
+        An iteration is an epoch; `PATIENCE` epochs without progress end the run.
+
+        Parameters
+        ----------
+        function, theta, max_iter, tol, seed, verbose, callback
+            See `Solver`.
+        keep_best : bool, default=True
+            Whether to return the best epoch, or the last finite one.
+        optimizer_state : mapping, default=None
+            The `Solution.optimizer_state` of an earlier run to go on from.
+
+        Returns
+        -------
+        Solution
+        """
+        solution = Solution(theta.copy(), loss_curve=[np.nan])
+        try:
+            best, _ = function(theta, rows=None)
+            solution.loss_curve = [best]
+        except KeyboardInterrupt:
+            solution.outcome = "interrupted"
+            return solution
+        net = _Net(
+            _LossModule(function, theta),
+            criterion=nn.Identity,
+            optimizer=torch.optim.Adam,
+            # Relative to the objective, so that its unit does not matter.
+            optimizer__eps=_ADAM_EPS * (abs(best) or 1.0 if np.isfinite(best) else 1.0),
+            lr=self.learning_rate,
+            train_split=None,
+            callbacks=self.callbacks,
+            verbose=verbose,
+            device=None,
+        ).initialize()
+        _load_state(net.optimizer_, optimizer_state)
+        size = self.batch_size or min(200, function.n_rows)
+        batches = ShuffledRows(function.n_rows, size, seed, function.device)
+        stalls = 0
+        try:
+            if max_iter == 0 or len(theta) == 0:
+                max_iter, solution.outcome = 0, "converged"
+            net.notify("on_train_begin", X=batches, y=None)
+            while solution.n_iter < max_iter:
+                stops = _fit_epoch(net, batches)
+                theta = net.module_.theta.detach().numpy().copy()
+                value, _ = function(theta, rows=None)
+                solution.loss_curve.append(value)
+                if not np.isfinite(value):
+                    solution.outcome = "diverged"
+                    break
+                stalls = 0 if best - value > tol * abs(best) else stalls + 1
+                if value < best or not keep_best:
+                    best, solution.parameters = value, theta
+                asked = callback is not None and callback(solution.n_iter, value, theta)
+                if stops or asked:
+                    solution.outcome = "stopped"
+                    break
+                if stalls == PATIENCE:
+                    solution.outcome = "converged"
+                    break
+        except KeyboardInterrupt:
+            solution.outcome = "interrupted"
+        net.notify("on_train_end", X=batches, y=None)
+        if solution.outcome != "diverged":  # whose moments may be infinite
+            solution.optimizer_state = _save_state(net.optimizer_)
         return solution
-    net = _Net(
-        _LossModule(function, theta),
-        criterion=nn.Identity,
-        optimizer=torch.optim.Adam,
-        # Relative to the objective, so that its unit does not matter.
-        optimizer__eps=_ADAM_EPS * (abs(best) or 1.0 if np.isfinite(best) else 1.0),
-        lr=learning_rate,
-        train_split=None,
-        callbacks=callbacks,
-        verbose=verbose,
-        device=None,
-    ).initialize()
-    _load_state(net.optimizer_, optimizer_state)
-    batches = ShuffledRows(n_rows, batch_size, seed, device)
-    stalls = 0
-    try:
-        if max_iter == 0 or len(theta) == 0:
-            max_iter, solution.outcome = 0, "converged"
-        net.notify("on_train_begin", X=batches, y=None)
-        while solution.n_iter < max_iter:
-            stops = _fit_epoch(net, batches)
-            theta = net.module_.theta.detach().numpy().copy()
-            value, _ = function(theta, rows=None)
-            solution.loss_curve.append(value)
-            if not np.isfinite(value):
-                solution.outcome = "diverged"
-                break
-            stalls = 0 if best - value > tol * abs(best) else stalls + 1
-            if value < best or not keep_best:
-                best, solution.parameters = value, theta
-            asked = callback is not None and callback(solution.n_iter, value, theta)
-            if stops or asked:
-                solution.outcome = "stopped"
-                break
-            if stalls == PATIENCE:
-                solution.outcome = "converged"
-                break
-    except KeyboardInterrupt:
-        solution.outcome = "interrupted"
-    net.notify("on_train_end", X=batches, y=None)
-    if solution.outcome != "diverged":  # whose moments may be infinite
-        solution.optimizer_state = _save_state(net.optimizer_)
-    return solution
 
 
 def _fit_epoch(net: _Net, batches: ShuffledRows) -> bool:

@@ -1,10 +1,8 @@
 """Quasi-Newton steps for functions of few parameters that may have kinks."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from sk_awave.engine._solution import Solution
+from sk_awave.engine._solver import Solution, Solver
 
 #: The smoothing of each run, in units of the mean absolute value of the data. The second
 #: run only starts with a clear memory, which often is enough to leave a kink.
@@ -26,9 +24,9 @@ class _Run:
     the data.
     """
 
-    def __init__(self, function, theta, max_iter, tol, callback):
+    def __init__(self, function, theta, max_iter, tol, verbose, callback):
         self.function, self.theta, self.tol = function, theta, tol
-        self.max_iter, self.callback = max_iter, callback
+        self.max_iter, self.verbose, self.callback = max_iter, verbose, callback
         self.solution = Solution(theta.copy())
         self.unit, self.best_value = None, np.inf
 
@@ -48,6 +46,8 @@ class _Run:
         curve = self.solution.loss_curve
         curve.append(self.best_value)
         n_iter = self.solution.n_iter
+        if self.verbose:
+            print(f"Iteration {n_iter}: objective = {self.best_value:.6g}")
         if self.callback is not None and self.callback(
             n_iter, self.best_value, self.solution.parameters
         ):
@@ -55,56 +55,48 @@ class _Run:
         return "max_iter" if n_iter == self.max_iter else None
 
 
-def minimize_bfgs(
-    function: Callable[..., tuple[float, np.ndarray]],
-    theta: np.ndarray,
-    *,
-    max_iter: int,
-    tol: float,
-    callback: Callable[[int, float, np.ndarray], bool] | None = None,
-) -> Solution:
-    """Minimise a function from a start, by BFGS with a dense Hessian.
+class BFGS(Solver):
+    """BFGS with a dense Hessian, from signals taken all together.
 
     The weak Wolfe line search by bisection suits kinks (Lewis & Overton 2013), at which
     it can stall nevertheless although there is a way down. A stall is therefore followed
     by a second run with a clear memory, a third with the kinks smoothed away, and a last
     one without smoothing.
 
-    Parameters
-    ----------
-    function : callable
-        Called as ``function(theta, smoothing=s)``; returns a value and a gradient.
-    theta : ndarray of shape (n_parameters,)
-        The start.
-    max_iter : int
-        The number of iterations; with 0 the start is evaluated and kept.
-    tol : float
-        An iteration that lowers the function by less than this fraction of it stalls.
-    callback : callable, default=None
-        Called with the iteration (from 1), the lowest value so far and its parameters;
-        stops if it returns True.
-
-    Returns
-    -------
-    Solution
-        Its loss curve holds the lowest value so far.
+    Examples
+    --------
+    >>> from sk_awave import AdaptiveWaveletTransformer
+    >>> from sk_awave.engine import BFGS
+    >>> AdaptiveWaveletTransformer(solver=BFGS()).solver
+    BFGS()
     """
-    run = _Run(function, theta, max_iter, tol, callback)
-    solution = run.solution
-    try:
-        at_start = run.evaluate(theta, 0.0)
-        solution.loss_curve.append(run.best_value)
-        solution.outcome = "converged"
-        if max_iter > 0 and len(theta) > 0:
-            solution.outcome = _run_stages(run, theta, at_start)
-    except _Diverged:
-        solution.outcome = "diverged"
-    except KeyboardInterrupt:
-        solution.outcome = "interrupted"
-        if run.best_value < solution.best_loss:  # in an iteration without an end
+
+    def __repr__(self) -> str:
+        return "BFGS()"
+
+    def minimize(
+        self, function, theta, *, max_iter, tol, seed=0, verbose=0, callback=None
+    ) -> Solution:
+        """Minimise a function from a start; see `Solver`.
+
+        Its loss curve holds the lowest value so far.
+        """
+        run = _Run(function, theta, max_iter, tol, verbose, callback)
+        solution = run.solution
+        try:
+            at_start = run.evaluate(theta, 0.0)
             solution.loss_curve.append(run.best_value)
-    solution.loss_curve = solution.loss_curve or [np.nan]
-    return solution
+            solution.outcome = "converged"
+            if max_iter > 0 and len(theta) > 0:
+                solution.outcome = _run_stages(run, theta, at_start)
+        except _Diverged:
+            solution.outcome = "diverged"
+        except KeyboardInterrupt:
+            solution.outcome = "interrupted"
+            if run.best_value < solution.best_loss:  # in an iteration without an end
+                solution.loss_curve.append(run.best_value)
+        solution.loss_curve = solution.loss_curve or [np.nan]
+        return solution
 
 
 def _run_stages(run: _Run, theta: np.ndarray, at_start: tuple) -> str:

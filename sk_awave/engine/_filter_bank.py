@@ -3,7 +3,7 @@
 import copy
 import difflib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import pywt
 import torch
 from torch import Tensor, nn
 
-from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
+from sk_awave.engine._free import Free
+from sk_awave.engine._lattice import Orthogonal
+from sk_awave.engine._terms import Term, wavelet_terms
 
 #: What each parametrization needs besides, to say in its error.
 _LIMITS = {
@@ -22,21 +24,6 @@ _LIMITS = {
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
-
-
-class Free(nn.Module):
-    """The low-pass filter itself is the parameter, as in Ha et al. (2021)."""
-
-    #: Nothing but the penalties of the objective keeps it a wavelet.
-    tags: frozenset[str] = frozenset()
-
-    def forward(self, original: Tensor) -> Tensor:
-        """Map low-pass filters of shape (..., K) to filters of shape (..., 4, K)."""
-        return orthogonal_filters(original)
-
-    def right_inverse(self, filters: Tensor) -> Tensor:
-        """Map filters of shape (..., 4, K) to low-pass filters of shape (..., K)."""
-        return filters[..., 2, :]
 
 
 class Fixed(nn.Identity):
@@ -52,12 +39,17 @@ PARAMETRIZATIONS: dict[str, Any] = {
 }
 
 
-def tags_of(parametrization: str | nn.Module) -> frozenset[str]:
-    """Return what always holds of a parametrization given by name or as a module."""
-    owner: Any = parametrization
+def as_parametrization(parametrization: str | nn.Module) -> Any:
+    """Return a parametrization given by name, or a copy of one given as a module."""
     if isinstance(parametrization, str):
-        owner = PARAMETRIZATIONS[parametrization]
-    return owner.tags
+        return PARAMETRIZATIONS[parametrization]()
+    return copy.deepcopy(parametrization)
+
+
+def terms_of(parametrization: Any) -> Mapping[Term, float]:
+    """Return the terms that keep it a wavelet, with strengths, where no tag does."""
+    own = hasattr(parametrization, "terms")
+    return parametrization.terms if own else wavelet_terms()
 
 
 class FilterBank(nn.Module):
@@ -75,7 +67,8 @@ class FilterBank(nn.Module):
         - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
           an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
         - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
-          A wavelet only as far as penalties make it one (Ha et al. 2021).
+          A wavelet only as far as penalties make it one (Ha et al. 2021); `Free` sets
+          their strengths.
         - "fixed": nothing is learned; any bank, such as a biorthogonal one;
         - a module of your own, whose ``forward`` maps parameters to filters and whose
           ``right_inverse`` maps them back, with ``tags`` that say what always holds; see
@@ -121,10 +114,7 @@ class FilterBank(nn.Module):
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
         # Held, not registered with torch's parametrize, which would forbid pickling.
-        if isinstance(parametrization, str):
-            self.parametrization = PARAMETRIZATIONS[parametrization]()
-        else:
-            self.parametrization = copy.deepcopy(parametrization)
+        self.parametrization = as_parametrization(parametrization)
         learned = parametrization != "fixed"
         if not filters.isfinite().all():
             raise ValueError(

@@ -71,6 +71,16 @@ class Objective:
             1.0 if input_gradients is None else _mean_abs(input_gradients),
         )
 
+    @property
+    def n_rows(self) -> int:
+        """The number of signals."""
+        return len(self.x)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the signals lie."""
+        return self.x.device
+
     def at(self, **strengths: float) -> "Objective":
         """Return the same objective with other strengths of the terms of these names."""
         other = copy(self)

@@ -98,7 +98,7 @@ def _iter_groups(
         yield labels, minimize_batch(function, angles)[0] if polish else angles
     if strategy in ("grow", "best"):
         grown, _ = grow(function, n_rotations)
-        yield ["grown from haar"] * len(grown), grown
+        yield ["haar (grown)"] * len(grown), grown
 
 
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:

@@ -18,7 +18,6 @@ In the L1 norms a coefficient counts with the weight of its band.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -250,17 +249,8 @@ def autocorrelation(lowpass: Tensor) -> Tensor:
 PENALTIES = (LowpassSum(), HighpassSum(), UnitNorm(), ConjugateMirror(), DoubleShift())
 
 
-def published_terms(
-    sparsity: float = 0.0,
-    attribution: float = 0.0,
-    reconstruction: float = 0.0,
-    penalties: float = 0.0,
-    multiply: bool = False,
-) -> Mapping[Term, float]:
-    """Return the terms of Ha et al. (2021) with their strengths."""
-    return {
-        Reconstruction(): reconstruction,
-        Sparsity(): sparsity,
-        Attribution(multiply): attribution,
-        **dict.fromkeys(PENALTIES, penalties),
-    }
+def wavelet_terms(
+    reconstruction: float = 1.0, penalties: float = 1.0
+) -> dict[Term, float]:
+    """Return the terms that keep filters a wavelet, with their strengths."""
+    return {Reconstruction(): reconstruction, **dict.fromkeys(PENALTIES, penalties)}

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.decomposition._wavelet import WaveletTransformer
 from sk_awave.feature_extraction._base import BaseContainer
+from sk_awave.feature_extraction._kernels import HEIGHT, LAPLACE, wavelet_kernels
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -24,9 +25,6 @@ from sk_awave.utils._validation import split_shape, validate_signals
 #: Learned bins span all training responses but this share at each end.
 _TAIL = 0.005
 
-_HEIGHT = np.array([[[0, 0, 0], [0, 1, 0], [0, 0, 0]]], dtype=float)
-_LAPLACE = np.array([[[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]]]) / 6
-
 #: What is read at peaks: the names of the responses of each choice.
 RESPONSES = {
     "wavelet": ("LL", "LH", "HL", "HH"),
@@ -34,25 +32,6 @@ RESPONSES = {
     "laplace": ("laplace",),
     "roberts": ("roberts",),
 }
-
-
-def wavelet_kernels(wavelet):
-    """Return the 3 x 3 kernels LL, LH, HL, HH of a wavelet, as Ha et al. (2021)."""
-    # Filtering is convolution, and kernels are laid on images as they are.
-    low, high = (_three_taps(taps[::-1]) for taps in (wavelet.dec_lo, wavelet.dec_hi))
-    pairs = [(low, low), (high, low), (low, high), (high, high)]
-    kernels = np.stack([np.outer(rows, columns) for rows, columns in pairs])
-    kernels[1:] -= kernels[1:].mean(axis=(1, 2), keepdims=True)
-    return kernels
-
-
-def _three_taps(taps):
-    """Return the three neighbouring taps of the largest energy about the mean of all."""
-    taps = np.pad(taps, (0, max(0, 3 - len(taps))))
-    windows = sliding_window_view(taps, 3)
-    energies = np.square(windows - taps.mean()).sum(axis=1)
-    # The published code leaves out the last three; with them, db5 has another kernel.
-    return windows[energies[: max(1, len(windows) - 1)].argmax()]
 
 
 def find_peaks(images):
@@ -156,7 +135,7 @@ class PeakCounter(BaseContainer):
 
     Examples
     --------
-    >>> from sk_awave import PeakCounter
+    >>> from sk_awave.feature_extraction import PeakCounter
     >>> from sk_awave.datasets import make_convergence_maps
     >>> X, y = make_convergence_maps(20, size=32, random_state=0, return_X_y=True)
     >>> counter = PeakCounter().fit(X)
@@ -226,7 +205,7 @@ class PeakCounter(BaseContainer):
         X = validate_signals(self, X, reset=True)
         self.image_shape_ = self._find_image_shape()
         self.transformer_ = None
-        self.kernels_ = {"height": _HEIGHT, "laplace": _LAPLACE}.get(self.kernels)
+        self.kernels_ = {"height": HEIGHT, "laplace": LAPLACE}.get(self.kernels)
         if self.kernels == "wavelet":
             images = X.reshape(-1, *self.image_shape_)
             transformer = self._fit_transformer(images, y, fit_params, "wavelet_", "")

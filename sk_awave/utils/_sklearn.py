@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     StrOptions,
+    validate_parameter_constraints,
     validate_params,
 )
 from sklearn.utils.validation import (
@@ -29,6 +30,7 @@ __all__ = [
     "FitInterrupted",
     "fit_context",
     "l1_logistic_regression",
+    "validate_parameter_constraints",
     "validate_params",
 ]
 

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from sk_awave.attribution import Teacher, input_gradients
+
 LENGTH = 12
 N_CLASSES = 3
 
@@ -81,6 +83,15 @@ def smooth_function(x):
     """A function of tensors, of one output."""
     x = x.flatten(1)
     return x.tanh() @ torch.arange(1.0, 1.0 + x.shape[1], dtype=x.dtype, device=x.device)
+
+
+def gradients(model, X, **kwargs):
+    """Call `input_gradients` with a model or a Teacher that is asked a question."""
+    names = ("method", "target", "n_steps", "noise_level")
+    question = {name: kwargs.pop(name) for name in names if name in kwargs}
+    is_teacher = isinstance(model, Teacher)
+    teacher = model.replace(**question) if is_teacher else Teacher(model, **question)
+    return input_gradients(teacher, X, **kwargs)
 
 
 def make_model(kind, seed=0):

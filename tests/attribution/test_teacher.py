@@ -10,9 +10,10 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import skorch
 import torch
 from sklearn import linear_model
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.decomposition import PCA
@@ -35,7 +36,9 @@ from teachers import (
     KINDS,
     LENGTH,
     MODULES,
+    N_CLASSES,
     Recurrent,
+    gradients,
     labels,
     make_model,
     make_module,
@@ -45,7 +48,8 @@ from teachers import (
 )
 from torch import nn
 
-from sk_awave.attribution import METHODS, Teacher, input_gradients
+from sk_awave.attribution import Teacher, input_gradients
+from sk_awave.attribution._paths import METHODS
 
 EXACT = 1e-10  # float64 rounding of sums over a dozen terms, and of fitted offsets
 
@@ -236,7 +240,7 @@ def test_targets_that_are_scaled(params, n_targets):
     # Offsets of a thousand cost three digits.
     expected = model.predict(rows()).reshape(actual.shape)
     np.testing.assert_allclose(actual, expected, atol=EXACT * 1000)
-    assert input_gradients(teacher, rows(), target=0).shape == rows().shape
+    assert gradients(teacher, rows(), target=0).shape == rows().shape
 
 
 def test_scaled_targets_of_a_network_without_a_second_axis():
@@ -313,7 +317,7 @@ def test_module_comes_back_as_it_went_in(kind):
     teacher = Teacher(model)
     for method in METHODS:
         X = rows().reshape(-1, *shape)
-        input_gradients(teacher, X, method=method, target="all", n_steps=2)
+        gradients(teacher, X, method=method, target="all", n_steps=2)
     pickle.dumps(teacher)
     assert state(module) == before
     assert all(p.grad is grad for p, grad in zip(others, grads, strict=True))
@@ -407,7 +411,8 @@ def test_hash_depends_on_weights_and_not_on_flags(kind):
         parameter.requires_grad_(False)
     assert joblib.hash(Teacher(module)) == before == joblib.hash(Teacher(fresh))
     assert joblib.hash(Teacher(copy.deepcopy(module))) == before
-    assert joblib.hash(Teacher(module, input_shape=(1, LENGTH))) != before
+    for changes in ({"input_shape": (1, LENGTH)}, {"target": 1}, {"noise_level": 0.2}):
+        assert joblib.hash(Teacher(module, **changes)) != before
     with torch.no_grad():
         next(module.parameters())[0] += 1e-12
     assert joblib.hash(Teacher(module)) != before
@@ -474,6 +479,173 @@ def test_repr_is_one_short_line():
     assert repr(Teacher(Recurrent())) == "Teacher(Recurrent)"
     assert repr(Teacher(smooth_function)) == "Teacher(smooth_function)"
     assert repr(make_teacher("frozen pipeline")).startswith("Teacher(Pipeline")
+    assert repr(Teacher(LinearRegression())) == "Teacher(LinearRegression)"
+
+
+@pytest.mark.parametrize(
+    "params, expected",
+    [
+        ({"target": "all"}, ", target='all'"),
+        ({"target": np.array([2, 0])}, ", target=[2, 0]"),
+        ({"n_steps": 7, "method": "smoothgrad"}, ", method='smoothgrad', n_steps=7"),
+        ({"noise_level": 1, "input_shape": 9}, ", input_shape=(9,), noise_level=1"),
+        ({"method": "saliency", "target": "auto", "noise_level": 0.15}, ""),
+    ],
+)
+def test_repr_shows_what_was_changed(params, expected):
+    expected = f"Teacher(smooth_function{expected})"
+    assert repr(Teacher(smooth_function, **params)) == expected
+    assert repr(Teacher(smooth_function).replace(**params)) == expected
+
+
+def question(teacher):
+    """Return what a teacher is asked, as arguments of a Teacher."""
+    names = ("input_shape", "method", "target", "n_steps", "noise_level")
+    return {name: getattr(teacher, name) for name in names}
+
+
+DEFAULTS = {
+    "input_shape": None,
+    "method": "saliency",
+    "target": "auto",
+    "n_steps": "auto",
+    "noise_level": 0.15,
+}
+CHANGES = {
+    "input_shape": (1, LENGTH),
+    "method": "input_x_gradient",
+    "target": 1,
+    "n_steps": 3,
+    "noise_level": 0.5,
+}
+
+
+def test_question():
+    assert question(Teacher(smooth_function)) == DEFAULTS
+    assert question(Teacher(smooth_function, **CHANGES)) == CHANGES
+    with pytest.raises(TypeError, match="positional"):
+        Teacher(smooth_function, (1, LENGTH))
+
+
+@pytest.mark.parametrize("make", [list, tuple, np.array])
+def test_lists_of_targets_are_copied(make):
+    target = make([2, 0])
+    teacher = Teacher(smooth_function, target=target)
+    assert teacher.target == [2, 0]
+    assert teacher.target is not target
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_targets_of_any_integer_type(dtype):
+    module = make_module("perceptron")
+    every = gradients(module, rows(), target="all")
+    single = Teacher(module, target=dtype(2))
+    assert joblib.hash(single) == joblib.hash(Teacher(module, target=2))
+    np.testing.assert_array_equal(input_gradients(single, rows()), every[2])
+    some = gradients(module, rows(), target=np.array([2, 0], dtype=dtype))
+    np.testing.assert_array_equal(some, every[[2, 0]])
+
+
+@pytest.mark.parametrize("method", [*METHODS, lambda forward, x, target: x])
+def test_methods_that_multiply(method):
+    expected = method in ("input_x_gradient", "integrated_gradients")
+    assert Teacher(smooth_function, method=method).multiplies is expected
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_replace_one_part_of_the_question(name):
+    teacher = Teacher(smooth_function)
+    other = teacher.replace(**{name: CHANGES[name]})
+    assert question(other) == DEFAULTS | {name: CHANGES[name]}
+    assert question(teacher) == DEFAULTS
+    back = Teacher(smooth_function, **CHANGES).replace(**{name: DEFAULTS[name]})
+    assert question(back) == CHANGES | {name: DEFAULTS[name]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_replace_the_question(kind):
+    teacher, (model, shape) = make_teacher(kind), make_model(kind)
+    before = joblib.hash(teacher)
+    changes = {"target": 0, "method": "smoothgrad", "n_steps": 2, "noise_level": 0.3}
+    other = teacher.replace(**changes)
+    assert other is not teacher
+    assert joblib.hash(teacher) == before
+    assert joblib.hash(other) == joblib.hash(Teacher(model, input_shape=shape, **changes))
+    np.testing.assert_array_equal(outputs(other, rows()), outputs(teacher, rows()))
+    np.testing.assert_array_equal(other.classes_, teacher.classes_)
+    assert other.is_regressor == teacher.is_regressor
+    assert all(a is b for a, b in zip(other._stages, teacher._stages, strict=True))
+
+
+def test_replace_shares_the_weights():
+    module = make_module("perceptron")
+    teacher, x = Teacher(module), torch.randn(2, LENGTH, dtype=torch.float64)
+    other = teacher.replace(target=1)
+    with torch.no_grad():
+        module[-1].bias += 1
+    expected = module.eval()(x)
+    for same in (teacher, other):
+        torch.testing.assert_close(same.outputs(x), expected, rtol=0, atol=0)
+
+
+def test_replace_the_model():
+    teacher = Teacher(make_module("perceptron"), **CHANGES)
+    model = fitted(LogisticRegression())
+    other = teacher.replace(model=model, target="label")
+    assert question(other) == CHANGES | {"target": "label"}
+    assert joblib.hash(other) == joblib.hash(
+        Teacher(model, **(CHANGES | {"target": "label"}))
+    )
+    np.testing.assert_array_equal(other.classes_, model.classes_)
+    expected = model.decision_function(rows())
+    np.testing.assert_allclose(outputs(other, rows()), expected, atol=EXACT)
+    assert question(teacher) == CHANGES
+    assert teacher.classes_ is None
+
+
+def test_replace_an_untrained_model_by_the_trained_one():
+    model = make_pipeline(StandardScaler(), LinearRegression())
+    teacher = Teacher(model, target=0)
+    asked = teacher.replace(method="input_x_gradient")
+    assert not asked.is_trained
+    trained = asked.replace(model=clone(model).fit(rows(30), rows(30)[:, 0]))
+    assert trained.is_trained
+    assert trained.multiplies
+    assert outputs(trained, rows()).shape == (len(rows()), 1)
+    assert not teacher.is_trained
+    assert not asked.is_trained
+
+
+def test_replace_checks_what_it_is_given():
+    teacher = Teacher(smooth_function)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'targets'"):
+        teacher.replace(targets=1)
+    with pytest.raises(TypeError, match="must be a torch module"):
+        teacher.replace(model=None)
+    with pytest.raises(ValueError, match="input_shape must be a tuple of positive ints"):
+        teacher.replace(input_shape=0)
+    assert question(teacher) == DEFAULTS
+
+
+@pytest.mark.parametrize("ask", [Teacher, Teacher(smooth_function).replace])
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"target": "most"}, "'target' parameter of Teacher must be .* Got 'most' inste"),
+        ({"target": 1.5}, "'target' parameter .* Got 1.5"),
+        ({"target": True}, "'target' parameter .* Got True"),
+        ({"target": []}, r"'target' parameter .* Got \[\]"),
+        ({"target": [0.5]}, r"'target' parameter .* Got \[0.5\]"),
+        ({"target": None}, "'target' parameter .* Got None"),
+        ({"method": "lime"}, "'method' parameter of Teacher must be .* 'lime'"),
+        ({"n_steps": 0}, "'n_steps' parameter of Teacher .* Got 0"),
+        ({"noise_level": -1}, "'noise_level' parameter of Teacher .* Got -1"),
+    ],
+)
+def test_wrong_questions(ask, params, message):
+    model = {"model": smooth_function} if ask is Teacher else {}
+    with pytest.raises(ValueError, match=message):
+        ask(**model, **params)
 
 
 def test_device_is_that_of_the_parameters():
@@ -539,18 +711,65 @@ def test_steps_that_are_not_affine(step):
         FrozenEstimator(LinearRegression()),
         make_pipeline(StandardScaler(), LinearRegression()),
         RandomForestClassifier(),
+        TransformedTargetRegressor(LinearRegression(), transformer=StandardScaler()),
     ],
     ids=repr,
 )
 def test_estimators_that_are_not_fitted(model):
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
-        Teacher(model)
+    check_untrained(model)
 
 
-def test_skorch_net_that_is_not_fitted():
-    net, _ = make_model("skorch")
-    with pytest.raises(NotFittedError):
-        Teacher(clone(net))
+@pytest.mark.parametrize("in_a_pipeline", [False, True])
+def test_skorch_net_that_is_not_fitted(in_a_pipeline):
+    net = clone(make_model("skorch")[0])
+    check_untrained(make_pipeline(StandardScaler(), net) if in_a_pipeline else net)
+
+
+def test_pipeline_with_one_step_that_is_not_fitted():
+    model = fitted(LogisticRegression())
+    check_untrained(make_pipeline(StandardScaler(), model))
+
+
+def check_untrained(model):
+    """Check that a Teacher holds a model that is not fitted, and does not evaluate it."""
+    teacher = Teacher(model, input_shape=(1, LENGTH), target=1)
+    assert Teacher(fitted(LinearRegression(), ONE)).is_trained
+    bare = model.estimator if isinstance(model, FrozenEstimator) else model
+    assert repr(teacher).startswith(f"Teacher({type(bare).__name__}, ")
+    assert teacher.device is None
+    assert teacher.is_regressor == is_regressor(bare)
+    assert clone(teacher) is teacher
+    assert copy.deepcopy(teacher) is teacher
+    loaded = pickle.loads(pickle.dumps(teacher))
+    assert repr(loaded) == repr(teacher)
+    assert question(loaded) == question(teacher)
+    assert joblib.hash(loaded) == joblib.hash(teacher)
+    for same in (teacher, loaded, teacher.replace(method="smoothgrad")):
+        assert not same.is_trained
+        message = f"The {type(bare).__name__} of this Teacher is not fitted yet"
+        with pytest.raises(NotFittedError, match=message):
+            same.outputs(torch.from_numpy(rows()))
+        with pytest.raises(NotFittedError, match=message):
+            input_gradients(same, rows())
+
+
+def test_untrained_module_can_be_trained_after_pickling():
+    # As a worker of a search does.
+    module = make_module("convolutional")
+    module[0].bias.requires_grad_(False)
+    net = skorch.NeuralNetClassifier(
+        module, criterion=nn.CrossEntropyLoss, max_epochs=1, lr=0.01, verbose=0
+    )
+    loaded = pickle.loads(pickle.dumps(Teacher(net, input_shape=(1, LENGTH))))
+    trained = loaded.untrained.module
+    needs_grad = [p.requires_grad for p in module.parameters()]
+    assert [p.requires_grad for p in trained.parameters()] == needs_grad
+    assert set(needs_grad) == {False, True}
+    before = copy.deepcopy(trained.state_dict())
+    loaded.untrained.fit(rows(60)[:, None], np.arange(60) % N_CLASSES)
+    after = loaded.untrained.module_.state_dict()
+    assert torch.equal(after["0.bias"], before["0.bias"])
+    assert not torch.equal(after["0.weight"], before["0.weight"])
 
 
 @pytest.mark.parametrize("input_shape", [(), (0, 3), (-1,), "a", (4.9,), 3.0, [[2]]])

@@ -32,14 +32,19 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
-from teachers import LENGTH, make_model, make_module, rows, smooth_function
-
-from sk_awave import (
-    AdaptiveWaveletTransformer,
-    AdaptiveWaveletTransformerCV,
-    WaveletTransformer,
+from teachers import (
+    LENGTH,
+    N_CLASSES,
+    labels,
+    make_model,
+    make_module,
+    rows,
+    smooth_function,
 )
-from sk_awave.attribution import METHODS, Teacher, TransformImportance, input_gradients
+
+from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
+from sk_awave.attribution import Teacher, TransformImportance, input_gradients
+from sk_awave.attribution._paths import METHODS
 from sk_awave.engine._reference import unpack, waverec
 
 EXACT = 1e-10  # float64 rounding; products with inverses found by differences
@@ -88,12 +93,14 @@ def test_scores_of_wavelets_are_the_gradients(name, ndim, shape, mode):
     expected = autograd_scores(wavy, wavelet_inverse(wavelet, len(X)), X, Xt)
     trim = TransformImportance(wavelet, wavy).fit(X)
     np.testing.assert_allclose(trim.transform(X), expected, rtol=EXACT, atol=EXACT)
-    trim.set_params(method="input_x_gradient")
-    product = trim.transform(X)
+    trim.set_params(teacher=Teacher(wavy, method="input_x_gradient"))
+    product = trim.fit_transform(X)
     np.testing.assert_allclose(product, Xt * expected, rtol=EXACT, atol=EXACT)
 
 
-@pytest.mark.parametrize("kwargs", [{"per_level": True}, {"ndim": 2, "per_axis": True}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"per_level": True}, {"ndim": 2, "per_axis": True}]
+)
 def test_scores_of_learned_wavelets_are_the_gradients(kwargs):
     X = random(10, 16, 16) if "ndim" in kwargs else random(10, 40)
     wavelet = AdaptiveWaveletTransformer("db2", level=2, tol=1e-2, **kwargs).fit(X)
@@ -139,7 +146,7 @@ def test_scores_of_linear_decompositions_are_the_gradients(transformer, method):
     expected = autograd_scores(wavy, linear_inverse(transformer), X, Xt)
     if method == "input_x_gradient":
         expected = Xt * expected
-    trim = TransformImportance(transformer, wavy, method=method).fit(X)
+    trim = TransformImportance(transformer, Teacher(wavy, method=method)).fit(X)
     actual = trim.transform(X)
     assert actual.shape == Xt.shape
     np.testing.assert_allclose(actual, expected, rtol=EXACT, atol=EXACT)
@@ -208,11 +215,11 @@ def test_scores_of_teachers_of_every_kind(kind):
 def test_scores_are_the_adjoint_of_the_field(method):
     X, wavelet = random(5, 20), WaveletTransformer("db2", level=2)
     Xt = wavelet.fit_transform(X)
-    kwargs = {"method": method, "n_steps": 30, "random_state": 0}
-    field = input_gradients(wavy, X[:3], **kwargs)
+    teacher = Teacher(wavy, method=method, n_steps=30)
+    field = input_gradients(teacher, X[:3], random_state=0)
     if method == "expected_gradients":  # draws from the samples of fit
-        field = input_gradients(wavy, X[:3], baselines=X, **kwargs)
-    trim = TransformImportance(wavelet, wavy, **kwargs).fit(X)
+        field = input_gradients(teacher, X[:3], baselines=X, random_state=0)
+    trim = TransformImportance(wavelet, teacher, random_state=0).fit(X)
     actual = trim.transform(X[:3])
     expected = field @ wavelet.inverse_transform(np.eye(Xt.shape[1])).T
     if METHODS[method]:
@@ -228,9 +235,8 @@ def test_integrated_gradients_stay_complete(transformer):
     # Without a residual, and where zero coefficients are zero samples.
     X = rows(30)
     X -= X.mean(0)
-    scores = TransformImportance(
-        transformer.fit(X), wavy, method="integrated_gradients"
-    ).fit_transform(X)
+    teacher = Teacher(wavy, method="integrated_gradients")
+    scores = TransformImportance(transformer.fit(X), teacher).fit_transform(X)
     change = wavy(torch.from_numpy(X)) - wavy(torch.zeros(1, LENGTH))
     np.testing.assert_allclose(scores.sum(1), change, rtol=1e-8, atol=1e-8)
 
@@ -240,7 +246,8 @@ def test_own_method():
         return torch.ones_like(x)
 
     pca = PCA(3).fit(rows(30))
-    scores = TransformImportance(pca, wavy, method=method).fit_transform(rows())
+    teacher = Teacher(wavy, method=method)
+    scores = TransformImportance(pca, teacher).fit_transform(rows())
     expected = np.tile(pca.components_.sum(1), (8, 1))
     np.testing.assert_allclose(scores, expected, atol=EXACT)
 
@@ -249,17 +256,108 @@ def test_target():
     module, X = make_module("perceptron"), rows()
     pca = PCA(3).fit(rows(30))
     for target in (0, 2, "predicted"):
-        trim = TransformImportance(pca, module, target=target).fit(X)
-        field = input_gradients(module, X, target=target)
+        teacher = Teacher(module, target=target)
+        trim = TransformImportance(pca, teacher).fit(X)
+        field = input_gradients(teacher, X)
         expected = field @ pca.components_.T
         np.testing.assert_allclose(trim.transform(X), expected, atol=EXACT)
+        np.testing.assert_array_equal(trim.attributions(X), trim.transform(X))
+
+
+def adjoint(transformer, field):
+    """Apply the transpose of the matrix of an inverse transform to fields of rows."""
+    if isinstance(transformer, PCA):
+        return field @ transformer.components_.T
+    n_components = transformer.transform(np.zeros((1, LENGTH))).shape[1]
+    return field @ transformer.inverse_transform(np.eye(n_components)).T
+
+
+SEVERAL = [[2, 0], (1,), np.array([0, 1, 2]), "all"]
+
+
+@pytest.mark.filterwarnings("ignore:With n_steps=5:UserWarning")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("target", SEVERAL, ids=str)
+@pytest.mark.parametrize("transformer", [WaveletTransformer("db2"), PCA(4)], ids=repr)
+def test_attributions_of_several_targets(transformer, target, method):
+    X, samples = rows(30), rows(6, seed=3)
+    transformer.fit(X)
+    teacher = Teacher(make_module("perceptron"), target=target, method=method, n_steps=5)
+    baselines = {"baselines": X} if method == "expected_gradients" else {}
+    field = input_gradients(teacher, samples, random_state=0, **baselines)
+    expected = adjoint(transformer, field)
+    if METHODS[method]:
+        expected = transformer.transform(samples) * expected
+    trim = TransformImportance(transformer, teacher, random_state=0).fit(X)
+    actual = trim.attributions(samples)
+    n_targets = N_CLASSES if isinstance(target, str) else len(target)
+    assert actual.shape == (n_targets, len(samples), trim.n_components_)
+    np.testing.assert_allclose(actual, expected, atol=EXACT)
+    in_batches = trim.set_params(batch_size=4).attributions(samples)
+    np.testing.assert_allclose(in_batches, actual, atol=EXACT)
+    tensor = trim.attributions(torch.from_numpy(samples))
+    assert isinstance(tensor, torch.Tensor)
+    np.testing.assert_allclose(tensor.numpy(), actual, atol=EXACT)
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient"])
+@pytest.mark.parametrize("transformer", [WaveletTransformer("db2"), PCA(4)], ids=repr)
+def test_attributions_of_labels(transformer, method):
+    X = rows(30)
+    y = np.roll(labels(X), 1)  # not those that the model predicts
+    transformer.fit(X)
+    model = LogisticRegression().fit(X, labels(X))
+    teacher = Teacher(model, target="label", method=method)
+    trim = TransformImportance(transformer, teacher).fit(X)
+    actual = trim.attributions(X, y)
+    expected = adjoint(transformer, input_gradients(teacher, X, y=y))
+    if METHODS[method]:
+        expected = transformer.transform(X) * expected
+    assert actual.shape == (len(X), trim.n_components_)
+    np.testing.assert_allclose(actual, expected, atol=EXACT)
+    every = TransformImportance(transformer, teacher.replace(target="all")).fit(X)
+    places = np.searchsorted(model.classes_, y)
+    picked = every.attributions(X)[places, np.arange(len(X))]
+    np.testing.assert_allclose(actual, picked, atol=EXACT)
+    with pytest.raises(ValueError, match="target='label' needs the labels y"):
+        trim.attributions(X)
+    with pytest.raises(ValueError, match=r"y must have shape \(30,\)"):
+        trim.attributions(X, y[:3])
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient"])
+@pytest.mark.parametrize("shape", [(LENGTH,), (1, LENGTH), (2, 6)])
+def test_attributions_of_samples_of_any_shape(shape, method):
+    X, model = rows(30), LogisticRegression().fit(rows(30), labels(rows(30)))
+    X = X.reshape(-1, *shape)
+    wavelet = WaveletTransformer("haar", level=1).fit(X)
+    teacher = Teacher(model, target="all", method=method)
+    every = TransformImportance(wavelet, teacher).fit(X).attributions(X)
+    for target in range(N_CLASSES):
+        trim = TransformImportance(wavelet, teacher.replace(target=target))
+        single = trim.fit(X).transform(X)
+        np.testing.assert_allclose(every[target], single, atol=EXACT)
+
+
+@pytest.mark.parametrize(
+    "target, got",
+    [([2, 0], r"\[2, 0\]"), ((1,), r"\[1\]"), ("all", "'all'"), ("label", "'label'")],
+)
+def test_transform_returns_the_scores_of_one_target(target, got):
+    X, teacher = rows(30), Teacher(make_module("perceptron"), target=target)
+    trim = TransformImportance(PCA(3).fit(X), teacher).fit(X)
+    message = rf"one target. Got target={got}. Use attributions\(X, y\) instead"
+    with pytest.raises(ValueError, match=message):
+        trim.transform(X)
+    with pytest.raises(ValueError, match=message):
+        trim.fit_transform(X, np.zeros(len(X), int))
 
 
 @pytest.mark.parametrize("method", ["saliency", "input_x_gradient"])
 @pytest.mark.parametrize("make", [lambda: WaveletTransformer("db2"), lambda: PCA(4)])
 def test_tensors_in_tensors_out(make, method):
     X = rows(30)
-    trim = TransformImportance(make().fit(X), wavy, method=method).fit(X)
+    trim = TransformImportance(make().fit(X), Teacher(wavy, method=method)).fit(X)
     array = trim.transform(X)
     tensor = trim.transform(torch.from_numpy(X))
     assert isinstance(tensor, torch.Tensor)
@@ -277,7 +375,8 @@ def test_tensors_in_tensors_out(make, method):
 @pytest.mark.parametrize("make", [lambda: WaveletTransformer("db2"), lambda: PCA(4)])
 def test_on_a_gpu(make, method, cuda):
     X, module = rows(30), make_module("perceptron")
-    trim = TransformImportance(make().fit(X), module, method=method, target=0).fit(X)
+    teacher = Teacher(module, method=method, target=0)
+    trim = TransformImportance(make().fit(X), teacher).fit(X)
     expected = trim.transform(X)
     module.to(cuda)
     np.testing.assert_allclose(trim.transform(X), expected, atol=EXACT)
@@ -296,7 +395,7 @@ def test_data_frames_and_names():
         (cosine(), ["transformimportance0", "transformimportance1"]),
     ]:
         trim = TransformImportance(
-            transformer.fit(X), Teacher(model), method="input_x_gradient"
+            transformer.fit(X), Teacher(model, method="input_x_gradient")
         )
         trim.set_output(transform="pandas").fit(X)
         scores = trim.transform(X)
@@ -311,22 +410,18 @@ def test_data_frames_and_names():
 def test_the_output_of_the_transformer_may_be_a_frame():
     X = rows(30)
     pca = PCA(4).set_output(transform="pandas").fit(X)
-    trim = TransformImportance(pca, wavy, method="input_x_gradient").fit(X)
+    trim = TransformImportance(pca, Teacher(wavy, method="input_x_gradient")).fit(X)
     assert isinstance(trim.transform(X), np.ndarray)
 
 
 def test_parameters_clone_and_pickle():
     X = rows(30)
-    teacher = Teacher(make_module("perceptron"))
+    teacher = Teacher(make_module("perceptron"), target=1)
     wavelet = FrozenEstimator(WaveletTransformer("db2").fit(X))
-    trim = TransformImportance(wavelet, teacher, target=1)
+    trim = TransformImportance(wavelet, teacher)
     assert trim.get_params(deep=False) == {
         "transformer": wavelet,
         "teacher": teacher,
-        "method": "saliency",
-        "target": 1,
-        "n_steps": "auto",
-        "noise_level": 0.15,
         "batch_size": None,
         "device": "auto",
         "random_state": None,
@@ -346,10 +441,9 @@ def test_in_a_pipeline():
     X = rows(60)
     y = X[:, 0] > 0
     wavelet = FrozenEstimator(WaveletTransformer("haar", level=1).fit(X))
-    teacher = Teacher(LogisticRegression().fit(X, y))
+    teacher = Teacher(LogisticRegression().fit(X, y), method="input_x_gradient")
     pipeline = make_pipeline(
-        TransformImportance(wavelet, teacher, method="input_x_gradient"),
-        LogisticRegression(),
+        TransformImportance(wavelet, teacher), LogisticRegression()
     ).set_output(transform="pandas")
     assert pipeline.fit(X, y).score(X, y) > 0.9
     assert pipeline[-1].feature_names_in_[0] == "cA1_0"
@@ -382,12 +476,16 @@ def test_transformers_without_an_inverse_or_a_fit():
         TransformImportance(PCA(), wavy).fit(X)
     with pytest.raises(NotFittedError, match="TransformImportance instance is not"):
         TransformImportance(PCA().fit(X), wavy).transform(X)
+    with pytest.raises(NotFittedError, match="TransformImportance instance is not"):
+        TransformImportance(PCA().fit(X), wavy).attributions(X)
 
 
 def test_teachers_are_checked_in_fit():
     X, pca = rows(30), PCA(3).fit(rows(30))
     with pytest.raises(NotFittedError, match="LinearRegression"):
         TransformImportance(pca, LinearRegression()).fit(X)
+    with pytest.raises(NotFittedError, match="LinearRegression"):
+        TransformImportance(pca, Teacher(LinearRegression())).fit(X)
     with pytest.raises(TypeError, match="must be a torch module"):
         TransformImportance(pca, None).fit(X)
     with pytest.raises(ValueError, match="must return outputs of shape"):
@@ -397,17 +495,22 @@ def test_teachers_are_checked_in_fit():
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"target": "label"}, "'target' parameter of TransformImportance .* Got 'label'"),
-        ({"target": "all"}, "'target' parameter .* Got 'all'"),
-        ({"target": -1}, "'target' parameter .* Got -1"),
-        ({"method": "lime"}, "'method' parameter .* Got 'lime'"),
-        ({"n_steps": 0}, "'n_steps' parameter .* Got 0"),
+        ({"batch_size": 0}, "'batch_size' parameter of TransformImportance .* Got 0"),
+        ({"device": 3}, "'device' parameter of TransformImportance .* Got 3"),
+        ({"random_state": "a"}, "'random_state' parameter .* Got 'a'"),
     ],
 )
 def test_wrong_parameters(kwargs, message):
     pca = PCA(3).fit(rows(30))
     with pytest.raises(ValueError, match=message):
         TransformImportance(pca, wavy, **kwargs).fit(rows(30))
+
+
+def test_target_that_the_teacher_does_not_have():
+    X = rows(30)
+    trim = TransformImportance(PCA(3).fit(X), Teacher(wavy, target=-1)).fit(X)
+    with pytest.raises(ValueError, match=r"between 0 and 0, .* Got -1"):
+        trim.transform(X)
 
 
 def test_samples_of_another_shape():
@@ -418,19 +521,3 @@ def test_samples_of_another_shape():
     trim = TransformImportance(wavelet, wavy).fit(X)
     with pytest.raises(ValueError, match=r"expecting samples of shape \(2, 20\)"):
         trim.transform(X.reshape(5, 4, 10))
-
-
-def test_a_wavelet_of_a_search():
-    X = np.random.default_rng(0).standard_normal((40, 16)).cumsum(1)
-    teacher = Teacher(LinearRegression().fit(X, X[:, 3]))
-    search = AdaptiveWaveletTransformerCV(
-        AdaptiveWaveletTransformer("db2", level=1, teacher=teacher),
-        LinearRegression(),
-        ratios=[0, 1],
-        cv=2,
-    ).fit(X, X[:, 3])
-    scores = TransformImportance(search, teacher).fit(X).transform(X)
-    expected = search.transformer_.attributions(X)
-    np.testing.assert_allclose(scores, expected, atol=1e-12)
-    assert search.filter_bank_ is search.transformer_.filter_bank_
-    assert search.level_ == 1

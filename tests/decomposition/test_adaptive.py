@@ -23,15 +23,16 @@ from skorch.callbacks import EarlyStopping
 from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
-from sk_awave.engine import FilterTerm, SignalTerm
+from sk_awave.attribution import Teacher
+from sk_awave.engine import BFGS, Adam, FilterTerm, Free, SignalTerm
 from sk_awave.engine._lattice import orthogonal_filters
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import Sparsity
 
 TERMS = [
-    "reconstruction",
     "sparsity",
     "attribution",
+    "reconstruction",
     "lowpass_sum",
     "highpass_sum",
     "unit_norm",
@@ -56,14 +57,12 @@ def double_shift_error(transformer):
 
 def objective_of(transformer):
     """The weighted sum of the reported terms, on the published scale."""
-    strengths = dict.fromkeys(TERMS, transformer.alpha_filter) | {
-        name: getattr(transformer, f"alpha_{name}") for name in TERMS[:3]
-    }
-    terms = transformer.objective_terms_
-    return sum(strengths[name] * terms[name] for name in TERMS)
+    terms, strengths = transformer.objective_terms_, transformer.strengths_
+    assert list(strengths) == list(terms)
+    return sum(strengths[name] * terms[name] for name in terms)
 
 
-@pytest.mark.parametrize("solver", ["bfgs", "adam"])
+@pytest.mark.parametrize("solver", [BFGS(), Adam(learning_rate=0.005)])
 @pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
 def test_learning_lowers_the_objective_on_real_data(ecg, solver, parametrization):
     transformer = AdaptiveWaveletTransformer(
@@ -72,14 +71,13 @@ def test_learning_lowers_the_objective_on_real_data(ecg, solver, parametrization
         parametrization=parametrization,
         solver=solver,
         max_iter=100,
-        learning_rate_init=0.005,
         random_state=0,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         transformer.fit(ecg)
     # Adam, tuned for nothing, gets 1 to 3 per cent; L-BFGS more.
-    gain = 0.05 if solver == "bfgs" else 0.01
+    gain = 0.05 if isinstance(solver, BFGS) else 0.01
     assert min(transformer.loss_curve_) < (1 - gain) * transformer.loss_curve_[0]
     assert len(transformer.loss_curve_) == transformer.n_iter_ + 1
     # The reported terms make up the objective that was kept: the best one.
@@ -176,18 +174,30 @@ def test_score_is_the_mean_coefficient_over_the_mean_value(ecg):
         assert score == pytest.approx(-expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("attribution", ["saliency", "input_x_gradient"])
-def test_score_weights_sparsity_and_attribution(ecg, attribution):
-    G = np.roll(ecg, 3, axis=1) ** 3
+def quartic(x):
+    """A function whose gradient is the cube of its input."""
+    return (x.flatten(1) ** 4).sum(1) / 4
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient"])
+def test_score_weights_sparsity_and_attribution(ecg, method):
+    G = ecg**3
     transformer = AdaptiveWaveletTransformer(
-        "db2", level=2, alpha_sparsity=3.0, alpha_attribution=0.2, attribution=attribution
-    ).fit(ecg, input_gradients=G)
-    multiply = attribution != "saliency"
+        "db2",
+        level=2,
+        alpha_sparsity=3.0,
+        alpha_attribution=0.2,
+        teacher=Teacher(quartic, method=method),
+    ).fit(ecg)
+    multiply = method != "saliency"
     own = 3 * np.abs(ecg).mean() + 0.2 * np.abs(G * (ecg if multiply else 1)).mean()
     terms, share = transformer.objective_terms_, 64 / transformer.layout_.n_coeffs
     mean = 3 * (3 * terms["sparsity"] + 0.2 * terms["attribution"]) * share / 64
-    score = transformer.score(ecg, input_gradients=G)
-    assert score == pytest.approx(-mean / own, rel=1e-10)
+    assert transformer.score(ecg) == pytest.approx(-mean / own, rel=1e-10)
+    transformer.set_params(teacher=None)
+    if not multiply:
+        score = transformer.score(ecg, input_gradients=G)
+        assert score == pytest.approx(-mean / own, rel=1e-10)
 
 
 def test_score_of_the_free_filter_counts_every_term(ecg):
@@ -226,10 +236,11 @@ def test_grid_search_on_the_transformer_alone(ecg):
     "name, parametrization, has_gradients, reason",
     [
         ("alpha_sparsity", "orthogonal", False, "Tune the wavelet's length"),
+        ("alpha_sparsity", "orthogonal", True, "attribution_ratio is relative to it"),
         ("alpha_attribution", "orthogonal", False, "there is no teacher"),
         ("alpha_attribution", "free", False, "there is no teacher"),
-        ("alpha_reconstruction", "orthogonal", True, "reconstructs exactly"),
-        ("alpha_filter", "orthogonal", True, "is orthonormal"),
+        ("attribution_ratio", "free", False, "there is no teacher"),
+        ("n_init", "orthogonal", True, "init='wavelet' is a single start"),
     ],
 )
 def test_a_strength_that_does_nothing_warns(
@@ -240,7 +251,7 @@ def test_a_strength_that_does_nothing_warns(
     )
     fit_params = {"input_gradients": ecg**3} if has_gradients else {}
     expected = clone(transformer).fit(ecg, **fit_params)
-    transformer.set_params(**{name: 8.0})
+    transformer.set_params(**{name: 8 if name == "n_init" else 8.0})
     with pytest.warns(UserWarning, match=f"^{name} has no effect: .*{reason}") as record:
         transformer.fit(ecg, **fit_params)
     assert record[0].filename == __file__
@@ -250,9 +261,120 @@ def test_a_strength_that_does_nothing_warns(
 
 def test_a_strength_that_counts_does_not_warn(ecg):
     free = AdaptiveWaveletTransformer("db2", level=2, parametrization="free", tol=1e-2)
-    free.set_params(alpha_sparsity=0.5, alpha_reconstruction=2, alpha_filter=3).fit(ecg)
+    free.set_params(alpha_sparsity=0.5).fit(ecg)
+    free.set_params(attribution_ratio=2.0).fit(ecg, input_gradients=ecg**3)
     lattice = AdaptiveWaveletTransformer("db2", level=2, alpha_attribution=2)
     lattice.set_params(alpha_sparsity=0.5).fit(ecg, input_gradients=ecg**3)
+    lattice.set_params(alpha_sparsity=0.0, alpha_attribution=None)
+    lattice.fit(ecg, input_gradients=ecg**3)
+
+
+def test_one_of_two_strengths_warns(ecg):
+    both = AdaptiveWaveletTransformer(
+        "db2", level=2, alpha_attribution=2.0, attribution_ratio=3.0
+    )
+    with pytest.warns(UserWarning, match="^attribution_ratio has no .* is set"):
+        both.fit(ecg, input_gradients=ecg**3)
+    assert both.strengths_["attribution"] == 2.0
+
+
+@pytest.mark.parametrize("unit, gradient_unit", [(1.0, 1.0), (2.0**20, 2.0**-30)])
+def test_the_ratio_has_no_unit(ecg, unit, gradient_unit):
+    G = np.roll(ecg, 3, axis=1) ** 3
+    start = AdaptiveWaveletTransformer("db3", level=2, max_iter=0)
+    terms = start.fit(ecg, input_gradients=G).objective_terms_
+    learned = AdaptiveWaveletTransformer("db3", level=2, attribution_ratio=3.0)
+    learned.fit(unit * ecg, input_gradients=gradient_unit * G)
+    expected = 3 * terms["sparsity"] / terms["attribution"] * unit / gradient_unit
+    assert learned.strengths_["attribution"] == pytest.approx(expected, rel=1e-12)
+    # At the start the attributions then count three times as much as the coefficients.
+    assert learned.loss_curve_[0] == pytest.approx(4 * terms["sparsity"] * unit)
+    published = AdaptiveWaveletTransformer("db3", level=2, alpha_attribution=expected)
+    published.fit(unit * ecg, input_gradients=gradient_unit * G)
+    np.testing.assert_allclose(published.filter_bank_, learned.filter_bank_, atol=1e-6)
+
+
+def test_the_ratio_without_sparsity_and_without_attributions(ecg):
+    G = np.roll(ecg, 3, axis=1) ** 3
+    only = AdaptiveWaveletTransformer("db3", level=2, alpha_sparsity=0.0)
+    only.fit(ecg, input_gradients=G)
+    assert only.strengths_["sparsity"] == 0 < only.strengths_["attribution"]
+    none = AdaptiveWaveletTransformer("db3", level=2, attribution_ratio=0.0)
+    none.fit(ecg, input_gradients=G)
+    plain = AdaptiveWaveletTransformer("db3", level=2).fit(ecg)
+    np.testing.assert_allclose(none.filter_bank_, plain.filter_bank_, atol=1e-12)
+    assert plain.strengths_["attribution"] == 0
+    with pytest.raises(ValueError, match="attributions are zero for every signal"):
+        none.fit(ecg, input_gradients=0 * G)
+
+
+def test_partial_fits_keep_the_strength_of_the_first(ecg):
+    transformer = AdaptiveWaveletTransformer("db2", level=2, random_state=0)
+    transformer.partial_fit(ecg[:60])
+    assert transformer.strengths_["attribution"] == 0
+    transformer.partial_fit(ecg[:60], input_gradients=ecg[:60] ** 3)
+    first = transformer.strengths_["attribution"]
+    assert first > 0
+    transformer.partial_fit(ecg[60:], input_gradients=9 * ecg[60:] ** 3)
+    assert transformer.strengths_["attribution"] == first
+    transformer.set_params(alpha_attribution=5.0)
+    transformer.partial_fit(ecg[60:], input_gradients=ecg[60:] ** 3)
+    assert transformer.strengths_["attribution"] == 5.0
+
+
+@pytest.mark.filterwarnings("ignore:level=1 is too high")
+@pytest.mark.parametrize(
+    "wavelet, filter_length, start, n_taps",
+    [
+        (None, None, "db5", 10),
+        (None, 6, "db3", 6),
+        (None, 60, "db22", 60),
+        ("haar", 8, "haar", 8),
+        ("sym4", 8, "sym4", 8),
+    ],
+)
+def test_filter_length(ecg, wavelet, filter_length, start, n_taps):
+    transformer = AdaptiveWaveletTransformer(
+        wavelet, filter_length=filter_length, level=1, max_iter=0
+    ).fit(ecg)
+    assert transformer.filter_bank_.shape[-1] == n_taps == transformer.wavelet_.dec_len
+    assert transformer.starts_[0]["wavelet"] == start
+    fixed = WaveletTransformer(start, level=1).fit(ecg)
+    padded = n_taps - pywt.Wavelet(start).dec_len
+    # The zeros come after the taps: the coefficients move, and do not change.
+    taps = transformer.filter_bank_[0, 0, 2]
+    np.testing.assert_allclose(taps[: n_taps - padded], fixed.wavelet_.rec_lo, atol=1e-9)
+    np.testing.assert_allclose(taps[n_taps - padded :], 0, atol=1e-9)
+
+
+def test_longer_filters_learn_more(ecg):
+    losses = [
+        min(
+            AdaptiveWaveletTransformer(
+                "db2", filter_length=n, level=2, mode="periodization"
+            )
+            .fit(ecg)
+            .loss_curve_
+        )
+        for n in (4, 8)
+    ]
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    "params, name",
+    [
+        ({"wavelet": "sym4"}, "adapted sym4"),
+        ({"filter_length": 6, "init": "grow"}, "adapted haar (grown)"),
+        ({"filter_length": 6, "init": "random"}, "adapted random angles"),
+    ],
+)
+def test_the_learned_wavelet_is_named_after_its_start(ecg, params, name):
+    params |= {"level": 2, "random_state": 0, "warm_start": True}
+    transformer = AdaptiveWaveletTransformer(**params).fit(ecg)
+    assert transformer.wavelet_.name == name
+    assert transformer.fit(ecg).starts_[0]["wavelet"] == "previous fit"
+    assert transformer.wavelet_.name == name
 
 
 def test_penalties_alone_keep_the_free_filter_near_a_wavelet(ecg):
@@ -260,7 +382,7 @@ def test_penalties_alone_keep_the_free_filter_near_a_wavelet(ecg):
     errors = []
     for alpha_filter in strengths:
         transformer = AdaptiveWaveletTransformer(
-            "db3", level=2, parametrization="free", alpha_filter=alpha_filter
+            "db3", level=2, parametrization=Free(alpha_filter=alpha_filter)
         ).fit(ecg)
         errors.append(double_shift_error(transformer))
     assert errors[1] < errors[0] / 10
@@ -270,7 +392,7 @@ def test_deterministic_and_leaves_global_state_alone(ecg):
     torch_state, numpy_state = torch.get_rng_state(), check_random_state(None).get_state()
     threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
     transformer = AdaptiveWaveletTransformer(
-        "db3", level=2, solver="adam", max_iter=12, batch_size=16, random_state=3
+        "db3", level=2, solver=Adam(batch_size=16), max_iter=12, random_state=3
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -327,7 +449,13 @@ def test_growing_recovers_the_wavelet_that_made_the_gradients():
     G = np.repeat(truth.inverse_transform(atoms), 20, axis=0)
     X = np.random.default_rng(0).standard_normal(G.shape)
     transformer = AdaptiveWaveletTransformer(
-        "sym4", level=3, mode="zero", init="grow", alpha_sparsity=0, random_state=0
+        filter_length=8,
+        level=3,
+        mode="zero",
+        init="grow",
+        alpha_sparsity=0,
+        alpha_attribution=1.0,
+        random_state=0,
     ).fit(X, input_gradients=G)
     # The norm of three atoms, over the number of bands; tol allows a little more.
     assert transformer.loss_curve_[-1] < 3 / 4 + 0.01
@@ -365,8 +493,9 @@ def test_skorch_callbacks_stop_adam_early(ecg):
     transformer = AdaptiveWaveletTransformer(
         "db2",
         level=2,
-        solver="adam",
-        callbacks=[EarlyStopping(monitor="train_loss", patience=2, threshold=0.5)],
+        solver=Adam(
+            callbacks=[EarlyStopping(monitor="train_loss", patience=2, threshold=0.5)]
+        ),
     ).fit(ecg)
     assert transformer.n_iter_ < 10
 
@@ -407,7 +536,7 @@ def test_verbose_prints_and_silence_is_the_default(ecg, capsys):
 
 def test_a_diverging_run_keeps_the_best_state(ecg):
     transformer = AdaptiveWaveletTransformer(
-        "db2", level=2, parametrization="free", solver="adam", learning_rate_init=1e60
+        "db2", level=2, parametrization="free", solver=Adam(learning_rate=1e60)
     )
     with pytest.warns(ConvergenceWarning, match="infinite or NaN after"):
         transformer.fit(ecg)
@@ -450,7 +579,7 @@ def interrupted(transformer, X, **fit_params):
     "params, call",
     [
         ({"solver": "bfgs"}, 40),
-        ({"solver": "adam", "batch_size": 40}, 40),
+        ({"solver": Adam(batch_size=40)}, 40),
         ({"init": "library", "n_init": 3, "random_state": 0}, 40),
     ],
 )
@@ -524,7 +653,7 @@ def test_an_interrupted_search_over_parameters_ends(ecg, monkeypatch):
     assert not hasattr(search, "cv_results_")
 
 
-@pytest.mark.parametrize("solver", ["bfgs", "adam"])
+@pytest.mark.parametrize("solver", [BFGS(), Adam(batch_size=40)])
 def test_what_is_learned_does_not_depend_on_the_unit(ecg, solver):
     # Learning amplifies rounding errors, those of scaling included; those of float32 by
     # 1e5, so that only units that are powers of two can be compared there.
@@ -532,7 +661,7 @@ def test_what_is_learned_does_not_depend_on_the_unit(ecg, solver):
         np.float64: [1e-30, 1e-21, 1e-8, 1e8, 1e30, 2.0**-100],
         np.float32: [2.0**-40, 2.0**-27, 2.0**40],
     }
-    params = {"max_iter": 20, "batch_size": 40, "random_state": 0}
+    params = {"max_iter": 20, "random_state": 0}
     transformer = AdaptiveWaveletTransformer("sym4", level=3, solver=solver, **params)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -587,7 +716,7 @@ def test_a_failed_fit_leaves_no_trace(ecg, method):
     for params in (
         {"teacher": teacher},  # fails before the layout
         {"wavelet": "bior2.2"},  # in the layout
-        {"callbacks": [1]},  # after it
+        {"solver": Adam(learning_rate=-1)},
         {"device": "cuda:99"},
     ):
         transformer.set_params(**params)
@@ -643,9 +772,9 @@ def test_input_gradients_that_require_grad(ecg):
 
 def test_callbacks_that_are_none(ecg):
     with pytest.raises(TypeError, match=r"'callbacks' parameter .* Got 1 in it"):
-        AdaptiveWaveletTransformer(solver="adam", callbacks=[1]).fit(ecg)
+        AdaptiveWaveletTransformer(solver=Adam(callbacks=[1])).fit(ecg)
     callbacks = [("stop", EarlyStopping(patience=1, monitor="train_loss"))]
-    AdaptiveWaveletTransformer("db2", solver="adam", callbacks=callbacks).fit(ecg)
+    AdaptiveWaveletTransformer("db2", solver=Adam(callbacks=callbacks)).fit(ecg)
 
 
 def test_input_gradients_choose_the_wavelet(ecg):
@@ -701,8 +830,13 @@ def test_bad_input_gradients(ecg, gradients, message):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"attribution": "lime"}, "The 'attribution' parameter of Adaptive"),
-        ({"target": "none"}, "The 'target' parameter of Adaptive"),
+        ({"solver": "lbfgs"}, "The 'solver' parameter of Adaptive"),
+        ({"solver": Adam(batch_size=0)}, "'batch_size' parameter of Adam .* Got 0"),
+        ({"solver": Adam(learning_rate=0)}, "'learning_rate' parameter .* Got 0"),
+        ({"filter_length": 1}, "The 'filter_length' parameter of Adaptive"),
+        ({"filter_length": 7}, "filter_length must be even and at least 6"),
+        ({"wavelet": "db4", "filter_length": 6}, "at least 8, the length of 'db4'"),
+        ({"attribution_ratio": -1.0}, "The 'attribution_ratio' parameter of Adapt"),
         ({"init": "shrink"}, "The 'init' parameter of .* must be .*'wavelet'"),
         ({"n_init": 0}, "The 'n_init' parameter of Adaptive"),
         ({"parametrization": "lifting"}, "The 'parametrization' parameter of Adaptive"),

@@ -11,11 +11,14 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
-from sk_awave.attribution import METHODS, Teacher
+from sk_awave.attribution import Teacher
+from sk_awave.attribution._paths import METHODS
+from sk_awave.decomposition._fitting import find_gradients, make_objective
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
+from sk_awave.engine._filter_bank import terms_of
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._reference import wavedec, waverec
-from sk_awave.engine._terms import published_terms
+from sk_awave.engine._terms import Attribution
 from sk_awave.engine._transform import analysis_map, synthesis_map
 
 LENGTH, LEVEL = 24, 2
@@ -39,8 +42,12 @@ def transformer(**params):
 def objective_of(fitted, parametrization, teacher):
     """The objective that `fitted` was learned with, at filters to be chosen."""
     bank = FilterBank.from_wavelet("db3", parametrization)
-    gradients = fitted._get_input_gradients(X, None, None)
-    return fitted._make_objective(bank, fitted.layout_, X, gradients), bank
+    gradients = find_gradients(fitted, X, None, None)
+    own_terms = terms_of(bank.parametrization)
+    objective = make_objective(
+        fitted, bank, fitted.layout_, X, gradients, None, own_terms
+    )
+    return objective.at(attribution=1.0), bank
 
 
 def double_backward(model, bank, mode, method, multiply):
@@ -73,7 +80,9 @@ def double_backward(model, bank, mode, method, multiply):
 )
 def test_identity_equals_double_backward_on_the_lattice(mode, method):
     model = mlp()
-    fitted = transformer(teacher=model, attribution=method, mode=mode, max_iter=0).fit(X)
+    fitted = transformer(
+        teacher=Teacher(model, method=method), mode=mode, max_iter=0
+    ).fit(X)
     objective, bank = objective_of(fitted, "orthogonal", model)
     rng = np.random.default_rng(1)
     theta = objective.start + rng.normal(0, 0.3, objective.start.shape)
@@ -91,7 +100,10 @@ def test_identity_equals_double_backward_on_the_lattice(mode, method):
 @pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
 def test_gradient_is_that_of_the_reported_loss(method, parametrization):
     fitted = transformer(
-        teacher=mlp(3), attribution=method, target="all", max_iter=0, alpha_sparsity=0.7
+        teacher=Teacher(mlp(3), method=method, target="all"),
+        max_iter=0,
+        alpha_sparsity=0.7,
+        alpha_attribution=1.0,
     ).fit(X)
     objective, _ = objective_of(fitted, parametrization, None)
     theta = objective.start
@@ -109,7 +121,7 @@ def test_norms_of_several_targets_add_up():
     model = mlp(3)
     terms = {
         target: transformer(
-            teacher=model, target=target, attribution="input_x_gradient", max_iter=0
+            teacher=Teacher(model, target=target, method="input_x_gradient"), max_iter=0
         )
         .fit(X)
         .objective_terms_["attribution"]
@@ -122,15 +134,14 @@ def test_norms_of_several_targets_add_up():
 @pytest.mark.parametrize("n_channels", [None, 2])
 def test_attributions_are_what_the_term_measures(method, n_channels):
     signals = X if n_channels is None else X.reshape(6, n_channels, LENGTH // 2)
-    teacher = Teacher(mlp(3), input_shape=(LENGTH,))
-    fitted = transformer(
-        teacher=teacher, attribution=method, target="all", level=1, random_state=0
-    ).fit(signals)
+    teacher = Teacher(mlp(3), input_shape=(LENGTH,), method=method, target="all")
+    fitted = transformer(teacher=teacher, level=1, random_state=0).fit(signals)
     scores = fitted.attributions(signals)
     assert scores.shape == (3, 6, fitted.layout_.n_coeffs)
     term = np.abs(scores).sum() / (2 * len(X))
     assert term == pytest.approx(fitted.objective_terms_["attribution"], rel=1e-10)
-    one = clone(fitted).set_params(target=1).fit(signals).attributions(signals)
+    one = clone(fitted).set_params(teacher=teacher.replace(target=1)).fit(signals)
+    one = one.attributions(signals)
     assert one.shape == (6, fitted.layout_.n_coeffs)
 
 
@@ -153,9 +164,9 @@ def test_label_targets_use_y():
     teacher = LogisticRegression(max_iter=500).fit(
         np.vstack([X, X + 1, X - 1]), np.r_[y, y, ["c"] * 6]
     )
-    fitted = transformer(teacher=teacher, target="label", max_iter=0).fit(X, y)
+    fitted = transformer(teacher=Teacher(teacher, target="label"), max_iter=0).fit(X, y)
     apart = [
-        transformer(teacher=teacher, target=k, max_iter=0).fit(X).attributions(X)
+        transformer(teacher=Teacher(teacher, target=k), max_iter=0).fit(X).attributions(X)
         for k in (0, 1)
     ]
     np.testing.assert_allclose(fitted.attributions(X, y)[::2], apart[0][::2])
@@ -196,7 +207,7 @@ def test_grid_search_and_cache_share_the_teacher(tmp_path):
         ],
         memory=str(tmp_path),
     )
-    grid = {"wavelet__alpha_attribution": [0.1, 1.0], "model__C": [0.1, 1.0]}
+    grid = {"wavelet__attribution_ratio": [0.1, 1.0], "model__C": [0.1, 1.0]}
     search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(signals, y)
     best = search.best_estimator_["wavelet"].teacher
     assert best is pipeline["wavelet"].teacher or isinstance(best, Teacher)
@@ -209,9 +220,8 @@ def test_grid_search_and_cache_share_the_teacher(tmp_path):
     [
         ({"teacher": mlp()}, {"input_gradients": X}, ValueError, "not both"),
         ({"teacher": 3}, {}, TypeError, "The teacher must be a torch module"),
-        ({"teacher": mlp(), "target": 4}, {}, ValueError, "target"),
+        ({"teacher": Teacher(mlp(), target=4)}, {}, ValueError, "target"),
         ({"teacher": lambda x: x.sum() * 0 + x[:, 0] * 0}, {}, ValueError, "depend"),
-        ({"teacher": mlp(), "attribution": "lime"}, {}, ValueError, "'attribution'"),
     ],
 )
 def test_bad_teachers(params, fit_params, error, message):
@@ -239,7 +249,7 @@ def test_multiplied_scores_by_hand():
     objective = Objective(
         bank,
         layout,
-        published_terms(attribution=1.0, multiply=True),
+        {Attribution(multiply=True): 1.0},
         torch.tensor(X).unsqueeze(1),
         torch.tensor(G),
     )

@@ -20,11 +20,10 @@ from torch import nn
 
 from sk_awave import (
     AdaptiveWaveletTransformer,
-    AdaptiveWaveletTransformerCV,
     WaveletThresholder,
     WaveletTransformer,
 )
-from sk_awave.attribution import Teacher
+from sk_awave.attribution import Teacher, TransformImportance
 from sk_awave.datasets import make_bursts, make_wavelet_regression
 from sk_awave.distillation import AWDClassifier, AWDRegressor
 from sk_awave.distillation._report import teacher_predict
@@ -170,7 +169,7 @@ def test_every_nested_parameter_is_searched(bursts):
         estimator=make_pipeline(StandardScaler(), Lasso()),
     )
     grid = {
-        "transformer__alpha_attribution": [1.0, 10.0],
+        "transformer__attribution_ratio": [1.0, 10.0],
         "features__n_largest": [2],
         "estimator__lasso__alpha": [0.01],
         "teacher__mlpregressor__alpha": [0.1],
@@ -242,13 +241,15 @@ def test_a_skorch_teacher_of_any_labels(bursts, labels, scaled):
     X, y = bursts[0].astype(np.float32), bursts[1]
     codes = np.digitize(X[:, 20], np.quantile(X[:, 20], [1 / 3, 2 / 3]))
     y = labels[codes]
-    transformer = AdaptiveWaveletTransformer("haar", level=1, tol=1e-2, target="label")
+    transformer = AdaptiveWaveletTransformer("haar", level=1, tol=1e-2)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = small_net()
         net = make_pipeline(StandardScaler(), net) if scaled else net
         model = AWDClassifier(
-            net, transformer=transformer, estimator=LogisticRegression()
+            Teacher(net, target="label"),
+            transformer=transformer,
+            estimator=LogisticRegression(),
         )
         report = model.report(X, y, cv=2, wavelets=["haar"])
         model.fit(X, y)
@@ -260,9 +261,7 @@ def test_a_skorch_teacher_of_any_labels(bursts, labels, scaled):
     assert report.rows[1]["score"] > 0.5
     assert report.fidelity > 0.5
     if labels.dtype.kind == "U":  # one that is trained already predicts indices, too
-        model.set_params(
-            teacher=FrozenEstimator(model.teacher_), transformer__target="auto"
-        ).fit(X, y)
+        model.set_params(teacher=FrozenEstimator(model.teacher_)).fit(X, y)
         np.testing.assert_array_equal(teacher_predict(model, X), taught)
 
 
@@ -404,12 +403,6 @@ def learned(**params):
     return AdaptiveWaveletTransformer("haar", level=3, max_iter=2, **params)
 
 
-def search_of_ratios(**params):
-    return AdaptiveWaveletTransformerCV(
-        learned(**params), Ridge(), features=pooling(), ratios=[0, 1], cv=2
-    )
-
-
 def in_pooling(wavelet):
     return pooling(transformer=wavelet)
 
@@ -420,10 +413,7 @@ def in_pooling(wavelet):
         (None, False, learned),
         (in_pooling, False, learned),
         (WaveletThresholder, False, learned),
-        (None, False, search_of_ratios),
-        (in_pooling, False, search_of_ratios),
         (None, True, learned),
-        (None, True, search_of_ratios),
         (in_pooling, True, learned),
         (in_pooling, False, lambda teacher: WaveletTransformer("haar", level=3)),
         (in_pooling, False, lambda teacher: FrozenEstimator(learned().fit(TINY))),
@@ -439,9 +429,7 @@ def test_report_of_every_estimator_that_fits(bursts, wrap, frozen, make_learner)
     model = AWDRegressor(teacher, transformer=transformer, estimator=Ridge(10.0))
     report = model.report(X, y, cv=2, wavelets=["db2", "sym8"])
     frame = report.to_frame()
-    learns = isinstance(
-        learner, AdaptiveWaveletTransformer | AdaptiveWaveletTransformerCV
-    )
+    learns = isinstance(learner, AdaptiveWaveletTransformer)
     assert ("teacher" in frame.index) == (learns and not frozen)
     assert report.level == 3
     assert set(report.best_wavelets) <= {"db2", "sym8"}
@@ -470,25 +458,6 @@ def test_report_of_one_fold(bursts):
     assert np.isnan(report.rows[1]["standard error"])
 
 
-def test_a_frozen_search_keeps_its_teacher(bursts):
-    X, y = bursts[0][:90], bursts[1][:90]
-    teacher = Teacher(Ridge().fit(X, y))
-    search = search_of_ratios(teacher=teacher).fit(X, y)
-    model = AWDRegressor(transformer=FrozenEstimator(search)).fit(X, y)
-    assert search.transformer.teacher is teacher
-    assert search.transformer_.teacher is teacher
-    assert not hasattr(model, "teacher_")
-
-
-def test_students_of_pooled_searches_do_without_the_teacher(bursts):
-    X, y = bursts[0][:90], bursts[1][:90]
-    teacher = Teacher(Ridge().fit(X, y))
-    pooled = pooling(transformer=search_of_ratios())
-    model = AWDRegressor(teacher, transformer=pooled, estimator=Ridge()).fit(X, y)
-    assert model.teacher_ is teacher
-    assert pickle.dumps(model.student_).find(b"Teacher") < 0
-
-
 def test_report_of_a_fixed_wavelet_has_no_teacher():
     X, y = make_bursts(60, random_state=0, return_X_y=True)
     model = AWDRegressor(transformer=WaveletTransformer("db2", level=2))
@@ -496,3 +465,74 @@ def test_report_of_a_fixed_wavelet_has_no_teacher():
     assert "teacher" not in report.to_frame().index
     assert report.fidelity is None
     assert "fidelity" not in repr(report)
+
+
+@pytest.mark.parametrize("wrap", [lambda wavelet: wavelet, in_pooling])
+def test_frozen_transformers_keep_their_teachers_and_students_lose_them(bursts, wrap):
+    X, y = bursts[0][:90], bursts[1][:90]
+    teacher = Teacher(Ridge().fit(X, y))
+    own = learned(teacher=teacher).fit(X)
+    model = AWDRegressor(transformer=wrap(FrozenEstimator(own))).fit(X, y)
+    assert own.teacher is teacher
+    assert not hasattr(model, "teacher_")
+    model = AWDRegressor(teacher, transformer=wrap(learned()), estimator=Ridge())
+    assert model.fit(X, y).teacher_ is teacher
+    assert pickle.dumps(model.student_).find(b"Teacher") < 0
+
+
+@pytest.mark.parametrize("wrap", [lambda wavelet: wavelet, in_pooling])
+def test_attributions_are_those_of_the_transformer_with_the_teacher(bursts, wrap):
+    X, y = bursts
+    teacher = Teacher(Ridge(), method="input_x_gradient")
+    model = AWDRegressor(teacher, transformer=wrap(learned()), estimator=Ridge())
+    model.fit(X, y)
+    wavelet = model.transformer_ if wrap(1) == 1 else model.transformer_.transformer_
+    asked = Teacher(Ridge().fit(X, y), method="input_x_gradient")
+    expected = TransformImportance(wavelet, asked).fit(X).transform(X[:5])
+    scores = model.attributions(X[:5])
+    np.testing.assert_allclose(scores, expected, atol=1e-10)
+    term = np.abs(model.attributions(X)).sum() / (4 * len(X))
+    assert term == pytest.approx(wavelet.objective_terms_["attribution"], rel=1e-8)
+    with pytest.raises(ValueError, match="X has 39 features"):
+        model.attributions(X[:, :39])
+
+
+def test_attributions_to_labels_and_several_targets(bursts):
+    X, y = bursts
+    words = np.digitize(y, np.quantile(y, [1 / 3, 2 / 3])).astype(str)
+    classifier = LogisticRegression(max_iter=500)
+    model = AWDClassifier(
+        Teacher(classifier, target="label"),
+        transformer=learned(),
+        estimator=LogisticRegression(max_iter=500),
+    ).fit(X, words)
+    every = clone(model).set_params(teacher=Teacher(classifier, target="all"))
+    every = every.fit(X, words).attributions(X)
+    assert every.shape == (3, len(X), model.transformer_.layout_.n_coeffs)
+    # The wavelets differ, as the norms of all targets are added in the second.
+    fixed = model.transformer_.inverse_transform_adjoint(
+        model.teacher_.coef_[words.astype(int)]
+    )
+    np.testing.assert_allclose(model.attributions(X, words), fixed, atol=1e-10)
+    with pytest.raises(ValueError, match="needs the labels y"):
+        model.attributions(X)
+
+
+def test_attributions_need_a_teacher(bursts):
+    model = AWDRegressor(transformer=WaveletTransformer("db2", level=2)).fit(*bursts)
+    with pytest.raises(ValueError, match="attributions needs a teacher"):
+        model.attributions(bursts[0])
+
+
+def test_an_untrained_teacher_is_trained_in_each_fit(bursts):
+    X, y = bursts
+    teacher = Teacher(make_pipeline(StandardScaler(), Ridge()), method="smoothgrad")
+    model = regressor(teacher=teacher).fit(X, y)
+    assert not teacher.is_trained
+    np.testing.assert_array_equal(
+        model.teacher_.predict(X), clone(teacher.untrained).fit(X, y).predict(X)
+    )
+    report = clone(model).report(X, y, cv=2, wavelets=["haar"])
+    expected = cross_val_score(teacher.untrained, X, y, cv=2).mean()
+    assert report.rows[1]["model"] == "teacher"
+    assert report.rows[1]["score"] == pytest.approx(expected)

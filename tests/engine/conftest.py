@@ -4,7 +4,7 @@ import torch
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._reference import pack, wavedec, waverec, waverec_adjoint
-from sk_awave.engine._terms import Attribution, published_terms
+from sk_awave.engine._terms import PENALTIES, Attribution, Reconstruction, Sparsity
 
 #: A strength of its own for each of the published terms.
 WEIGHTS = [1.0 + i for i in range(8)]
@@ -39,7 +39,8 @@ def _make_objective(
     layout = CoeffLayout(
         signal_shape, n_channels, bank.filter_length, Tree.dwt(level), mode
     )
-    terms = dict(zip(published_terms(multiply=multiply), weights, strict=True))
+    published = Reconstruction(), Sparsity(), Attribution(multiply), *PENALTIES
+    terms = dict(zip(published, weights, strict=True))
     # Targets are channels: those of the first one come first.
     gradients = torch.cat([gradients, gradients.flip(-1)][:n_targets], 1)
     x = scale * x.cumsum(-1)

@@ -5,21 +5,17 @@ import pytest
 import torch
 from skorch.callbacks import Callback, EarlyStopping
 
-from sk_awave.engine._adam import PATIENCE, ShuffledRows, minimize_adam
+from sk_awave.engine._adam import PATIENCE, Adam, ShuffledRows
 from sk_awave.engine._terms import autocorrelation
 
-DEFAULTS = {
-    "max_iter": 3,
-    "tol": 0.0,
-    "batch_size": 8,
-    "seed": 0,
-    "learning_rate": 0.01,
-}
+SETTINGS = ("batch_size", "learning_rate", "callbacks")
 
 
 def minimize(objective, start=None, **kwargs):
     start = objective.start if start is None else start
-    return minimize_adam(objective, start, len(objective.x), **DEFAULTS | kwargs)
+    kwargs = {"max_iter": 3, "tol": 0.0, "batch_size": 8} | kwargs
+    settings = {name: kwargs.pop(name) for name in SETTINGS if name in kwargs}
+    return Adam(**settings).minimize(objective, start, **kwargs)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sk_awave.engine._bfgs import minimize_bfgs
+from sk_awave.engine._bfgs import BFGS
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._reference import wavedec, waverec
 from sk_awave.engine._terms import autocorrelation
@@ -10,7 +10,9 @@ from sk_awave.engine._transform import synthesis_map
 
 
 def minimize(objective, *, max_iter=100, tol=1e-5, **kwargs):
-    return minimize_bfgs(objective, objective.start, max_iter=max_iter, tol=tol, **kwargs)
+    return BFGS().minimize(
+        objective, objective.start, max_iter=max_iter, tol=tol, **kwargs
+    )
 
 
 def deviation(bank):
@@ -134,7 +136,7 @@ def test_learning_finds_the_wavelet_that_made_the_data(make_objective):
     objective = objective.at(attribution=0.0)
     start = objective.start + 0.1
     assert (objective.bank.at(start)() - truth).abs().max() > 0.05
-    solution = minimize_bfgs(objective, start, max_iter=200, tol=1e-9)
+    solution = BFGS().minimize(objective, start, max_iter=200, tol=1e-9)
     learned = objective.bank.at(solution.parameters)().detach()
     torch.testing.assert_close(learned, truth, rtol=0, atol=1e-4)
 
@@ -149,7 +151,7 @@ def test_interruption_in_an_iteration_keeps_what_it_found():
             raise KeyboardInterrupt
         return float(theta @ theta), 2 * theta
 
-    solution = minimize_bfgs(function, np.array([8.0, 0.5]), max_iter=10, tol=0)
+    solution = BFGS().minimize(function, np.array([8.0, 0.5]), max_iter=10, tol=0)
     assert solution.outcome == "interrupted"
     np.testing.assert_array_equal(solution.parameters, calls[1])
     assert solution.best_loss == float(calls[1] @ calls[1]) < 64.25
@@ -178,7 +180,7 @@ def test_smooth_and_kinked_functions(unit, n):
         return unit * value, unit * (directions.T @ slopes)
 
     kwargs = {"max_iter": 1000, "tol": 1e-12}
-    solution = minimize_bfgs(valley, np.full(n, -0.5), **kwargs)
+    solution = BFGS().minimize(valley, np.full(n, -0.5), **kwargs)
     np.testing.assert_allclose(solution.parameters, 1, atol=1e-4)
-    solution = minimize_bfgs(kinked, rng.standard_normal(n), **kwargs)
+    solution = BFGS().minimize(kinked, rng.standard_normal(n), **kwargs)
     assert solution.best_loss < 1e-2 * solution.loss_curve[0]

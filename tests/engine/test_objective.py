@@ -7,9 +7,9 @@ from torch import nn
 from sk_awave.engine import FilterBank, _objective
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._reference import wavedec, waverec
-from sk_awave.engine._terms import PENALTIES, Sparsity, published_terms
+from sk_awave.engine._terms import PENALTIES, Sparsity
 
-TERMS = tuple(term.name for term in published_terms())
+TERMS = "reconstruction", "sparsity", "attribution", *(term.name for term in PENALTIES)
 FILTER_TERMS = tuple(term.name for term in PENALTIES)
 
 #: Float64 sums of the same numbers in another order.

@@ -1,5 +1,6 @@
 """Display of how learning went."""
 
+from sk_awave.engine import Adam
 from sk_awave.inspection._checks import check_transformer
 from sk_awave.inspection._plot._panels import label, make_panels
 
@@ -77,10 +78,11 @@ class ObjectiveDisplay:
         """
         check_transformer(estimator, "loss_curve_", cls.__name__)
         contributions = {
-            name: getattr(estimator, f"alpha_{name}", estimator.alpha_filter) * value
+            name: estimator.strengths_[name] * value
             for name, value in estimator.objective_terms_.items()
         }
-        step = "epoch" if estimator.solver == "adam" else "iteration"
+        by_epoch = estimator.solver == "adam" or isinstance(estimator.solver, Adam)
+        step = "epoch" if by_epoch else "iteration"
         return cls(estimator.loss_curve_, contributions, step=step).plot(ax=ax)
 
     def plot(self, ax=None):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sk_awave.engine._filter_bank import as_wavelet
 from sk_awave.inspection._checks import check_transformer, single_wavelet
 from sk_awave.inspection._functions import frequency_response, wavelet_functions
 from sk_awave.inspection._plot._panels import label, make_panels
@@ -67,8 +66,8 @@ class WaveletDisplay:
         Parameters
         ----------
         estimator : fitted transformer, pywt.Wavelet or str
-            With ``per_level`` or ``per_axis`` each of the wavelets is drawn. The starting
-            wavelet is the parameter `wavelet` of a transformer that learns.
+            With ``per_level`` or ``per_axis`` each of the wavelets is drawn, and for a
+            transformer that learns the wavelet that the best run started from.
 
         ax : matplotlib Axes, default=None
             See `plot`.
@@ -89,7 +88,7 @@ class WaveletDisplay:
         }
         if not hasattr(estimator, "loss_curve_"):
             return cls(functions).plot(ax=ax)
-        start = as_wavelet(estimator.wavelet)
+        start = estimator._start_wavelet
         start_functions = wavelet_functions(start)
         display = cls(functions, start=start_functions, start_name=start.name)
         return display.plot(ax=ax)

@@ -1,12 +1,22 @@
 """The path of wavelets from sparse coefficients to sparse attributions."""
 
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_array
 
-from sk_awave.decomposition import AdaptiveWaveletTransformer
+from sk_awave.decomposition._adaptive import AdaptiveWaveletTransformer
+from sk_awave.decomposition._fitting import (
+    attribution_unit,
+    find_gradients,
+    finish,
+    iteration_callback,
+    make_learner,
+)
+from sk_awave.decomposition._learner import Start
+from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._validation import validate_signals
 
 #: The ratios that are tried by default.
@@ -20,18 +30,15 @@ def adaptive_wavelet_path(
 
     On orthonormal filters only the ratio of the strengths of attribution and sparsity
     counts, so that one path replaces the two-dimensional grid of Ha et al. (NeurIPS
-    2021). Here the ratio has no unit: each term is relative to its value at the starting
-    wavelet, so that a ratio of 1 means the same whatever the units of `X` and of the
-    teacher's outputs. The wavelet at the ratio :math:`r` minimises
+    2021). The ratios are values of the `attribution_ratio` of
+    `AdaptiveWaveletTransformer`: the wavelet at the ratio :math:`r` minimises
 
     .. math:: \alpha_\mathrm{sparsity} \left(\mathrm{sparsity}
         + r \frac{\mathrm{sparsity}_0}{\mathrm{attribution}_0}
         \mathrm{attribution}\right)
 
-    (plus the other terms, where they are not zero), which is the objective of
-    `AdaptiveWaveletTransformer` with
-    :math:`\alpha_\mathrm{attribution} = r\, \alpha_\mathrm{sparsity}\,
-    \mathrm{sparsity}_0 / \mathrm{attribution}_0`.
+    (plus the other terms, where there are any), with :math:`\mathrm{sparsity}_0` and
+    :math:`\mathrm{attribution}_0` those of the starting wavelet.
 
     The teacher is differentiated once for the whole path, and each ratio starts from the
     best wavelet known so far: the start, or one learned for a smaller ratio.
@@ -43,14 +50,14 @@ def adaptive_wavelet_path(
         The signals.
 
     y : array-like of shape (n_samples,), default=None
-        Only needed, as labels, with ``target="label"``.
+        Labels, for a teacher with ``target="label"``, and what `extra_terms` use.
 
     transformer : AdaptiveWaveletTransformer, default=None
         How to learn, by default ``AdaptiveWaveletTransformer()``. It is cloned; its
-        `alpha_attribution` has no effect. Where its `init` is not "wavelet", starts are
-        searched for at both ends of the path.
+        `attribution_ratio` and `alpha_attribution` have no effect. Where its `init` is
+        not "wavelet", starts are searched for at both ends of the path.
 
-    ratios : array-like of shape (n_ratios,), default=RATIOS
+    ratios : array-like of shape (n_ratios,), default=(0, 0.01, 0.03, ..., 100)
         The ratios, 0 or more. They are taken in increasing order.
 
     input_gradients : array-like or tensor of the shape of `X`, default=None
@@ -63,8 +70,7 @@ def adaptive_wavelet_path(
         The ratios in increasing order.
 
     transformers : list of AdaptiveWaveletTransformer
-        The transformer fitted at each ratio; its `alpha_attribution` is what gives this
-        ratio, on the published scale.
+        The transformer fitted at each ratio, which is its `attribution_ratio`.
 
     Raises
     ------
@@ -76,13 +82,12 @@ def adaptive_wavelet_path(
 
     See Also
     --------
-    AdaptiveWaveletTransformerCV : Chooses the ratio by cross-validation.
+    AWDClassifier, AWDRegressor : Choose the ratio by cross-validation.
 
     Examples
     --------
     >>> import pywt
-    >>> from sk_awave import AdaptiveWaveletTransformer
-    >>> from sk_awave.model_selection import adaptive_wavelet_path
+    >>> from sk_awave import AdaptiveWaveletTransformer, adaptive_wavelet_path
     >>> X = pywt.data.ecg().reshape(-1, 64) / 100.0
     >>> ratios, transformers = adaptive_wavelet_path(
     ...     X,
@@ -120,14 +125,14 @@ def check_ratios(ratios):
     return np.unique(ratios)
 
 
-def attribution_field(transformer, X, y, input_gradients):
+def attribution_field(transformer, X, y, input_gradients=None):
     """Return input gradients of shape (n_targets, *X.shape); there must be some."""
     if transformer.teacher is None and input_gradients is None:
         raise ValueError(
             "A path of ratios needs attributions: set the 'teacher' parameter of the "
             "transformer, or pass input_gradients."
         )
-    return transformer._get_input_gradients(X, y, input_gradients)
+    return find_gradients(transformer, X, y, input_gradients)
 
 
 def learn_path(transformer, X, y, gradients, ratios):
@@ -136,42 +141,43 @@ def learn_path(transformer, X, y, gradients, ratios):
     Every known wavelet is kept with its sparsity and attribution, whose weighted sum
     tells without a further evaluation which is the best start at the next ratio.
     """
-    objective = transformer._make_learnable_objective(X, gradients)
-    unit = _attribution_unit(transformer, objective)
-    pool = _find_pool(transformer, objective, unit * ratios)
-    fitted = []
-    for ratio in ratios:
-        alpha = float(unit * ratio)
-        at_ratio = objective.at(attribution=alpha)
-        pool.sort(key=lambda known, at_ratio=at_ratio: at_ratio.total(known[2]))
-        learner = copy(transformer).set_params(alpha_attribution=alpha)
-        starts = [known[:2] for known in pool[: transformer.n_init]]
-        learner._learn(at_ratio, starts, X, y)
-        fitted.append(learner)
-        learned = (f"ratio {ratio:g}", learner._parameters, learner.objective_terms_)
-        pool.append(learned)
-    return fitted
-
-
-def _attribution_unit(transformer, objective):
-    """Return the strength of the attributions at which the ratio is 1."""
-    if transformer.alpha_sparsity == 0:
+    alpha_sparsity = transformer.alpha_sparsity
+    if alpha_sparsity == 0:
         raise ValueError(
             "alpha_sparsity must be positive: ratios are relative to it. Got 0 instead."
         )
-    terms = objective.report(objective.start)
-    if terms["attribution"] == 0:
-        raise ValueError("The attributions are zero for every signal.")
-    return transformer.alpha_sparsity * terms["sparsity"] / terms["attribution"]
+    transformer.set_params(attribution_ratio=1.0, alpha_attribution=None)
+    learner = make_learner(transformer, X, gradients, y, alpha_attribution=1.0)
+    unit = alpha_sparsity * attribution_unit(learner.objective)
+    pool = _find_pool(learner, unit * ratios)
+    fitted = []
+    for ratio in ratios:
+        at_ratio = _at(learner, float(unit * ratio))
+        total = at_ratio.objective.total
+        pool.sort(key=lambda known, total=total: total(known[1]))
+        starts = [start for start, _ in pool[: learner.n_init]]
+        adapted = copy(transformer).set_params(attribution_ratio=float(ratio))
+        task = FitTask(adapted, X, y, learner.max_iter * len(starts))
+        learned = at_ratio.learn(starts, iteration_callback(adapted, at_ratio, task))
+        finish(adapted, at_ratio, learned, task)
+        fitted.append(adapted)
+        start = Start(f"ratio {ratio:g}", adapted._parameters, adapted._origin)
+        pool.append((start, adapted.objective_terms_))
+    return fitted
 
 
-def _find_pool(transformer, objective, alphas):
-    """Return (name, parameters, terms) of the wavelets to start from."""
+def _at(learner, alpha_attribution):
+    """Return the same learner with another strength of the attributions."""
+    return replace(learner, objective=learner.objective.at(attribution=alpha_attribution))
+
+
+def _find_pool(learner, alphas):
+    """Return pairs of start and terms of the wavelets to start from."""
     starts = []
-    ends = alphas[:1] if transformer.init == "wavelet" else np.unique(alphas[[0, -1]])
+    ends = alphas[:1] if learner.init == "wavelet" else np.unique(alphas[[0, -1]])
     for alpha in ends:
-        found, completed = transformer._find_starts(objective.at(attribution=alpha))
+        found, completed = _at(learner, float(alpha)).find_starts()
         if not completed:
             raise KeyboardInterrupt
         starts += found
-    return [(name, start, objective.report(start)) for name, start in starts]
+    return [(start, learner.objective.report(start.parameters)) for start in starts]

@@ -1,0 +1,96 @@
+"""How the stages of a teacher are applied, what they take and what they return."""
+
+import threading
+from contextlib import contextmanager, nullcontext
+from itertools import chain
+from numbers import Integral
+
+import numpy as np
+import torch
+from torch import nn
+
+#: The training flags belong to the modules, and all threads see them.
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def evaluating(modules):
+    """Put every submodule in eval mode, and back in the mode it was in."""
+    modules = list(chain.from_iterable(module.modules() for module in modules))
+    with _LOCK, _without_cudnn_if_recurrent(modules):
+        training = [module for module in modules if module.training]
+        try:
+            for module in training:  # not train(), which some modules override
+                module.training = False
+            yield
+        finally:
+            for module in training:
+                module.training = True
+
+
+def _without_cudnn_if_recurrent(modules):
+    """Switch cuDNN off for recurrent layers, which it differentiates in training only."""
+    needed = any(
+        isinstance(module, nn.RNNBase) and first_tensor(module).is_cuda
+        for module in modules
+    )
+    return torch.backends.cudnn.flags(enabled=False) if needed else nullcontext()
+
+
+def first_tensor(module):
+    """Return a floating-point parameter or buffer of a module, or None."""
+    tensors = chain(module.parameters(), module.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def apply_stage(stage, x):
+    """Apply a stage to `x`, brought to the device and dtype of a module."""
+    like = first_tensor(stage) if isinstance(stage, nn.Module) else None
+    if like is not None:
+        x = x.to(like.device, like.dtype)
+    try:
+        outputs = stage(x)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except (RuntimeError, IndexError) as error:
+        sample = tuple(x.shape[1:])
+        raise ValueError(
+            f"The teacher fails on {len(x)} samples of shape {sample}: {error}. If it "
+            f"expects another shape, such as {(1, *sample)} where it has a channel axis, "
+            f"pass Teacher(model, input_shape={(1, *sample)})."
+        ) from error
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+def check_outputs(outputs, n_samples):
+    if not isinstance(outputs, torch.Tensor):
+        raise TypeError(
+            f"The teacher must return a tensor. Got {type(outputs).__name__} instead."
+        )
+    if outputs.ndim not in (1, 2) or len(outputs) != n_samples or outputs.numel() == 0:
+        raise ValueError(
+            f"The teacher must return outputs of shape ({n_samples},) or ({n_samples}, "
+            f"n_outputs) for {n_samples} samples. Got {tuple(outputs.shape)} instead."
+        )
+    if not outputs.isfinite().all():
+        raise ValueError("The teacher returns NaN or infinity.")
+    return outputs.reshape(n_samples, -1)
+
+
+def check_input_shape(input_shape):
+    if input_shape is None:
+        return None
+    shape = input_shape if np.ndim(input_shape) else (input_shape,)
+    if not all(isinstance(n, Integral) and n >= 1 for n in shape) or len(shape) == 0:
+        raise ValueError(
+            f"input_shape must be a tuple of positive ints or None. Got {input_shape!r} "
+            "instead."
+        )
+    return tuple(int(length) for length in shape)
+
+
+def read_classes(model):
+    """Return the labels of a classifier; None for others, and for several targets."""
+    classes = getattr(model, "classes_", None)
+    several_targets = isinstance(classes, list) and np.ndim(classes[0]) > 0
+    return None if classes is None or several_targets else np.asarray(classes)

@@ -1,0 +1,146 @@
+"""How a filter bank is learned: objective, starts and solver in, solution out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from sk_awave.engine._adam import Adam
+from sk_awave.engine._bfgs import BFGS
+from sk_awave.engine._objective import Objective
+from sk_awave.engine._solver import Solution, Solver
+from sk_awave.engine._starts import find_starts
+
+SOLVERS: dict[str, type[Solver]] = {"bfgs": BFGS, "adam": Adam}
+
+
+class Start(NamedTuple):
+    """Where learning starts from.
+
+    Attributes
+    ----------
+    name : str
+        What reports call it.
+    parameters : ndarray of shape (n_parameters,)
+    origin : str or None
+        The wavelet that it goes back to, if that is another than `name`.
+    """
+
+    name: str
+    parameters: np.ndarray
+    origin: str | None = None
+
+
+@dataclass
+class Learned:
+    """What was learned from several starts.
+
+    Attributes
+    ----------
+    best : Start
+        What the best solution started from.
+    solution : Solution
+        The best.
+    starts : list of dict
+        Each start, as "wavelet", "loss_before" and "loss_after".
+    """
+
+    best: Start
+    solution: Solution
+    starts: list[dict]
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Minimises an objective from the most promising starts.
+
+    Parameters
+    ----------
+    objective : Objective
+        Data, bank, tree and terms.
+    name : str
+        The wavelet at which the bank starts.
+    solver : Solver
+    init, n_init, max_iter, tol, verbose
+        As of `AdaptiveWaveletTransformer`.
+    seed : int
+    """
+
+    objective: Objective
+    name: str
+    solver: Solver
+    init: str
+    n_init: int
+    max_iter: int
+    tol: float
+    seed: int
+    verbose: int
+
+    def find_starts(self) -> tuple[list[Start], bool]:
+        """Return the starts, the most promising first, and whether all was searched.
+
+        A search that is interrupted returns the best start it has met.
+        """
+        own = Start(self.name, self.objective.start)
+        if self.init == "wavelet":
+            return [own], True
+        found, completed = find_starts(
+            self.objective, self.init, self.n_init, self.seed, polish=self.max_iter > 0
+        )
+        starts = [Start(*start) for start in found]
+        return (starts, True) if completed else (starts[:1] or [own], False)
+
+    def learn(
+        self,
+        starts: list[Start] | None = None,
+        callback: Callable[[int, float, np.ndarray], bool] | None = None,
+    ) -> Learned:
+        """Minimise from each start, and keep the best solution.
+
+        Parameters
+        ----------
+        starts : list of Start, default=None
+            By default those that `find_starts` finds. If its search is interrupted,
+            nothing more is learned.
+        callback : callable, default=None
+            See `Solver.minimize`.
+
+        Returns
+        -------
+        Learned
+            The outcome of its solution is "interrupted" after Ctrl-C at any stage.
+        """
+        completed = True
+        if starts is None:
+            starts, completed = self.find_starts()
+        solutions: list[Solution] = []
+        for start in starts:
+            solution = self.solver.minimize(
+                self.objective,
+                start.parameters,
+                max_iter=self.max_iter if completed else 0,
+                tol=self.tol,
+                seed=self.seed,
+                verbose=self.verbose,
+                callback=callback,
+            )
+            solutions.append(solution)
+            if solution.outcome == "interrupted":
+                break
+        best = min(range(len(solutions)), key=lambda i: solutions[i].best_loss)
+        if not completed or solutions[-1].outcome == "interrupted":
+            solutions[best].outcome = "interrupted"
+        return Learned(starts[best], solutions[best], report_starts(starts, solutions))
+
+
+def report_starts(starts, solutions):
+    """Return what each start was, and the objective before and after."""
+    return [
+        {
+            "wavelet": start.name,
+            "loss_before": run.loss_curve[0],
+            "loss_after": run.best_loss,
+        }
+        for start, run in zip(starts, solutions, strict=False)
+    ]

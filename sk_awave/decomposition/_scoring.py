@@ -1,0 +1,107 @@
+"""What a learned wavelet is worth, and what a teacher owes to its coefficients."""
+
+from dataclasses import replace
+
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.attribution import TransformImportance
+from sk_awave.decomposition._fitting import find_gradients, make_objective
+from sk_awave.engine._filter_bank import FilterBank, as_parametrization, terms_of
+from sk_awave.engine._terms import Attribution, Sparsity
+from sk_awave.engine._tree import Tree
+from sk_awave.utils._validation import validate_signals
+
+
+class ScoringMixin:
+    """Scores of the transformer, and of its coefficients."""
+
+    def score(self, X, y=None, *, input_gradients=None) -> float:
+        r"""Return minus the objective on `X`, relative to that of the samples themselves.
+
+        The value is
+
+        .. math:: -\frac{B\, L(X) / N}{L_0(X) / n}
+
+        with the objective :math:`L`, its number of bands :math:`B`, and :math:`N`
+        coefficients of :math:`n` values; :math:`L_0` is the objective of the samples
+        without any transform. Where only sparsity counts, it is minus the mean absolute
+        coefficient over the mean absolute value of the samples: about -1 for noise, and
+        nearer to zero the sparser the coefficients. So it has no unit, and compares
+        levels and filter lengths as well as wavelets. It does not compare strengths, of
+        which the score of a model downstream is the judge.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the fitted shape
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        input_gradients : array-like or tensor of the shape of `X`, default=None
+            As in `fit`.
+
+        Returns
+        -------
+        score : float
+            At most 0; greater is better.
+        """
+        check_is_fitted(self)
+        X = validate_signals(self, X, reset=False)
+        gradients = find_gradients(self, X, y, input_gradients)
+        return -_relative_objective(self, X, gradients, y)
+
+    def attributions(self, X, y=None):
+        """Attribute the outputs of the teacher to the coefficients.
+
+        These are the TRIM scores of `TransformImportance`: the attributions of the
+        teacher as a function of the coefficients, whose L1 norm is the attribution term.
+
+        Parameters
+        ----------
+        X : array-like or tensor of the fitted shape
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        scores : ndarray or tensor of shape (n_samples, n_coeffs) or \
+                (n_targets, n_samples, n_coeffs)
+            Scores in the order of `transform`, of each target where there are several.
+        """
+        check_is_fitted(self)
+        if self.teacher is None:
+            raise ValueError("attributions needs a teacher: set the 'teacher' parameter.")
+        importance = TransformImportance(
+            self, self.teacher, random_state=self.random_state
+        )
+        return importance.fit(X).attributions(X, y)
+
+
+def _relative_objective(transformer, X, gradients, y):
+    """Return the objective per coefficient, over that of the samples per value.
+
+    The identity is the transform without a level: its only band is the samples.
+    """
+    layout, filters = transformer.layout_, transformer.filter_bank_
+    learned, values = as_parametrization(transformer.parametrization), []
+    for tree, bank in (
+        (layout.tree, FilterBank(filters, "fixed")),
+        (Tree.dwt(0), FilterBank(filters[:1], "fixed")),
+    ):
+        at_level = replace(layout, tree=tree)
+        objective = make_objective(
+            transformer, bank, at_level, X, gradients, y, terms_of(learned)
+        ).at(attribution=transformer.strengths_["attribution"])
+        report = objective.report(objective.start)
+        # What is zero but for rounding would count at another scale than that of X.
+        report |= {
+            term.name: 0.0
+            for term in objective.terms
+            if term.vanishes(learned.tags)
+            or (tree.level == 0 and not isinstance(term, Sparsity | Attribution))
+        }
+        # A coefficient counts as often as the norm weights it, in noise.
+        count = sum(b.weight**2 * (b.stop - b.start) for b in at_level.bands)
+        values.append(objective.total(report) * (tree.level + 1) / count)
+    own_value = values[1] or 1.0
+    return values[0] / own_value

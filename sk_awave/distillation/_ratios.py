@@ -1,0 +1,92 @@
+"""How much the attributions count: chosen by the scores of students."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
+
+from sk_awave.decomposition._path import attribution_field, check_ratios, learn_path
+from sk_awave.distillation._nesting import drop_teachers, find_learner, with_wavelet
+from sk_awave.utils._validation import validate_signals
+
+
+def choose_ratio(model, X, y):
+    """Cross-validate the ratios of a model, each fold with a teacher of its own.
+
+    Parameters
+    ----------
+    model : AWDClassifier or AWDRegressor
+    X : ndarray of shape (n_samples, ...)
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    fitted : dict
+        The fitted attributes "ratio_", "ratios_" and "scores_".
+
+    Raises
+    ------
+    ValueError
+        If ratios are not valid, or none has a score in every fold.
+    """
+    ratios = check_ratios(model.ratios)
+    folds = check_cv(model.cv, y, classifier=is_classifier(model))
+    scores = Parallel(n_jobs=model.n_jobs)(
+        delayed(_score_fold)(model, X, y, ratios, train, test)
+        for train, test in folds.split(X, y)
+    )
+    scores = np.column_stack(scores)
+    ratio = float(ratios[_best(scores)])
+    return {"ratio_": ratio, "ratios_": ratios, "scores_": scores}
+
+
+def learn_ratios(learner, X, y, ratios):
+    """Learn along a path from its teacher, which is differentiated once."""
+    learner._validate_params()
+    X = validate_signals(learner, X, reset=True)
+    return learn_path(learner, X, y, attribution_field(learner, X, y), ratios)
+
+
+def nest(transformer, wavelet, X, y):
+    """Put a fitted wavelet in the place of the one to be learned, and fit the rest."""
+    if find_learner(transformer) is transformer:
+        return wavelet
+    return with_wavelet(transformer, FrozenEstimator(wavelet)).fit(X, y)
+
+
+def _score_fold(model, X, y, ratios, train, test):
+    """Return the score of the student at each ratio, in a fold."""
+    X_train, y_train = X[train], y[train]
+    teacher = model._fit_teacher(X_train, y_train)
+    transformer = model._wavelet_transformer()
+    learner = find_learner(transformer)
+    learner = clone(learner).set_params(teacher=model._ask(teacher, y_train))
+    scores = []
+    for wavelet in learn_ratios(learner, X_train, y_train, ratios):
+        drop_teachers(wavelet)
+        nested = nest(transformer, wavelet, X_train, y_train)
+        features, head = model._fit_student(nested, X_train, y_train)
+        scorer = check_scoring(head, scoring=model.scoring)
+        scores.append(scorer(head, features.transform(X[test]), y[test]))
+    return scores
+
+
+def _best(scores):
+    """Return the row with the best mean; NaN ranks last, as in scikit-learn's search."""
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        means = scores.mean(axis=1)
+    if not np.isfinite(means).all():
+        warnings.warn(
+            f"One or more of the test scores are non-finite: {means}", stacklevel=6
+        )
+    known = np.flatnonzero(~np.isnan(means))
+    if len(known) == 0:
+        raise ValueError(
+            "The test scores are NaN at every ratio, so that there is none to choose. "
+            "Check 'scoring' and 'estimator' on one fold."
+        )
+    return int(known[means[known].argmax()])
