@@ -39,12 +39,21 @@ from scipy.signal import lfilter
 from sklearn.base import clone
 from torch import nn
 
-from sk_awave import AdaptiveWaveletTransformer, Teacher, WaveletTransformer
+from sk_awave import (
+    AdaptiveWaveletTransformer,
+    Teacher,
+    WaveletTransformer,
+    adaptive_wavelet_path,
+)
 from sk_awave.attribution import input_gradients
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
 from sk_awave.engine._objective import Objective
-from sk_awave.engine._terms import ConjugateMirror, published_terms
-from sk_awave.model_selection import adaptive_wavelet_path
+from sk_awave.engine._terms import (
+    Attribution,
+    ConjugateMirror,
+    Sparsity,
+    wavelet_terms,
+)
 
 torch.set_num_threads(1)  # here, because child processes import this module, too
 warnings.filterwarnings("ignore", message=".*too high")
@@ -372,9 +381,10 @@ def make_network(name):
     return None
 
 
-def as_teacher(network, X):
+def as_teacher(network, X, target=0):
     """Wrap a network for signals without a channel axis."""
-    return network and Teacher(network, input_shape=(1, *X.shape[1:]))
+    input_shape = (1, *X.shape[1:])
+    return network and Teacher(network, input_shape=input_shape, target=target)
 
 
 def published_transform(ndim, mode=MODE):
@@ -422,7 +432,7 @@ def make_objective(x, parametrization, gradients=None, offset=0.0):
     )
     tree, shape = Tree.dwt(LEVEL), tuple(x.shape[1:])
     layout = CoeffLayout(shape, 1, bank.filter_length, tree, MODE)
-    terms = published_terms(1.0, 1.0, 1.0, 1.0)
+    terms = {Sparsity(): 1.0, Attribution(): 1.0, **wavelet_terms()}
     terms |= {term: 0.0 for term in terms if isinstance(term, ConjugateMirror)}
     x, gradients = (t if t is None else t.unsqueeze(1) for t in (x, gradients))
     return Objective(bank, layout, terms, x, gradients)
@@ -438,7 +448,7 @@ def step_rows(task, floors, rounds):
     X, network = walks(task.shape), make_network(task.network)
     x, gradients = torch.from_numpy(X), None
     if network:
-        field = input_gradients(as_teacher(network, X), X, target=task.target)
+        field = input_gradients(as_teacher(network, X, task.target), X)
         gradients = torch.from_numpy(field)
     published = PublishedStep(X, network, task.target)
     functions, errors = {"awave": published}, {}
@@ -491,8 +501,8 @@ def fit_ours(X, network, task, parametrization):
         mode=MODE,
         ndim=X.ndim - 1,
         parametrization=parametrization,
-        teacher=as_teacher(network, X),
-        target=task.target,
+        teacher=as_teacher(network, X, task.target),
+        alpha_attribution=None if network is None else 1.0,
     )
     return transformer.fit(X).wavelet_.rec_lo
 

@@ -69,6 +69,7 @@ def learn(X, teacher, wavelet, **params):
         mode=MODE,
         teacher=teacher,
         alpha_sparsity=1e-4,
+        alpha_attribution=1.0,
         tol=1e-7,
         random_state=0,
         **params,

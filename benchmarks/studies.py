@@ -51,16 +51,17 @@ from sk_awave import (
     AdaptiveWaveletTransformer,
     AWDClassifier,
     AWDRegressor,
-    PeakCounter,
     SubbandPooling,
     WaveletTransformer,
 )
 from sk_awave.datasets import make_bursts, make_convergence_maps
+from sk_awave.feature_extraction import PeakCounter
 from sk_awave.utils._sklearn import l1_logistic_regression
 
 SEEDS = range(5)
 AWD = "learned wavelet (AWD)"
 FIXED = ["haar", "db2", "db3", "db5", "sym4", "coif1"]
+RATIOS = {"transformer__attribution_ratio": [1.0, 10.0]}
 TRAINING = {
     "optimizer": torch.optim.Adam,
     "iterator_train__shuffle": True,
@@ -125,10 +126,7 @@ def traces(seed):
         estimator=make_pipeline(StandardScaler(), LassoCV(cv=3, max_iter=10_000)),
     )
     shared = {"features__statistics": [("max",), ("log_energy",)]}
-    learned = {
-        "transformer__wavelet": ["db3", "sym4"],
-        "transformer__alpha_attribution": [10.0, 100.0],
-    }
+    learned = {"transformer__wavelet": ["db3", "sym4"], **RATIOS}
     return X.astype(np.float32), y.astype(np.float32), model, shared, learned
 
 
@@ -151,10 +149,7 @@ def digits(seed):
         estimator=make_pipeline(StandardScaler(), head),
     )
     shared = {"estimator__logisticregression__C": [0.1, 1.0]}
-    learned = {
-        "transformer__wavelet": ["db2", "sym4"],
-        "transformer__alpha_attribution": [1.0, 10.0],
-    }
+    learned = {"transformer__wavelet": ["db2", "sym4"], **RATIOS}
     return X, bunch.target, model, shared, learned
 
 
@@ -177,10 +172,7 @@ def maps(seed):
         # Weaker penalties are no better on peaks, and slow on raw pixels.
         estimator=make_pipeline(StandardScaler(), LassoCV(eps=0.03, cv=3)),
     )
-    learned = {
-        "transformer__wavelet": ["db5", "sym4"],
-        "transformer__alpha_attribution": [10.0, 100.0],
-    }
+    learned = {"transformer__wavelet": ["db5", "sym4"], **RATIOS}
     pooling = SubbandPooling(statistics=("log_energy",))
     others = {
         "Roberts-cross": {"features__kernels": ["roberts"]},
@@ -227,7 +219,7 @@ def contenders(model, shared, learned, others=None):
     same = {name: settings[name] for name in ("level", "mode", "ndim")}
     fixed = clone(model).set_params(transformer=WaveletTransformer(**same))
     # Attributions without weight: their teacher does not matter.
-    blind = clone(model).set_params(teacher=total, transformer__alpha_attribution=0.0)
+    blind = clone(model).set_params(teacher=total, transformer__attribution_ratio=0.0)
     raw = clone(model).set_params(transformer=FunctionTransformer(flatten), features=None)
     wavelet, starts = "transformer__wavelet", learned["transformer__wavelet"]
     heads = {name: grid for name, grid in shared.items() if name.startswith("estimator")}
@@ -320,10 +312,11 @@ def main():
     warnings.filterwarnings("ignore", message=".*too high")
     names = [study.__name__ for study in STUDIES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("studies", nargs="*", choices=names, default=names)
+    # A list as the default is not among the choices for argparse.
+    parser.add_argument("studies", nargs="*", choices=[*names, "all"], default="all")
     chosen = parser.parse_args().studies
     for study, metrics in STUDIES.items():
-        if study.__name__ not in chosen:
+        if "all" not in chosen and study.__name__ not in chosen:
             continue
         print(f"\n## {study.__name__}\n")
         results = pd.concat({seed: run(study, seed) for seed in SEEDS})

@@ -41,6 +41,7 @@ class LargestCoefficients(nn.Module):
         )
 
 
+torch.set_num_threads(1)
 X, y = make_bursts(2600, random_state=0, return_X_y=True)
 X, y = X.astype(np.float32), y.astype(np.float32)[:, np.newaxis]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)

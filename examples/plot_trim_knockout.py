@@ -94,9 +94,8 @@ for name, kind in settings:
     accuracy = network.score(X_test, c_test > median)
     row = {"transform": f"{name}, {kind}", "accuracy": accuracy}
     for method in METHODS:
-        trim = TransformImportance(
-            transformer, Teacher(network), method=method, random_state=0
-        )
+        teacher = Teacher(network, method=method)
+        trim = TransformImportance(transformer, teacher, random_state=0)
         scores = trim.fit(X_train).transform(X_test)
         missed = np.abs(scores).argmax(axis=1) != KNOCKED_OUT
         row[method] = 100 * missed.mean()
