@@ -6,15 +6,9 @@ Note [blocks of a long axis]
     not know how far apart they are, so that the matrix of a short signal, made of both
     ends, serves for them, whatever the boundary mode.
 
-    A stationary level whose taps are d samples apart is one with neighbouring taps on
-    each of the gcd(n, d) cycles that steps of d make of n samples (modulo n); the
-    samples are brought in that order and back.
-
 A step maps the middle axis of rows (..., n_rows, n, inner), ``axis=-2``, or the last one
 of (..., n_rows, n), ``axis=-1``, to both bands, the low-pass one first.
 """
-
-import math
 
 import numpy as np
 import torch
@@ -31,21 +25,19 @@ DENSE_SIZE = 128
 BLOCK_SIZE = 32
 
 
-def make_step(length: int, filter_length: int, mode: str, dilation: int | None):
+def make_step(length: int, filter_length: int, mode: str):
     """Choose how to take a level along an axis.
 
     Parameters
     ----------
-    length, filter_length, mode, dilation
+    length, filter_length, mode
         As in `level_basis`.
     """
-    if dilation is not None and dilation > 1 and length > DENSE_SIZE:
-        return Cycles(length, filter_length, mode, dilation)
     if length > DENSE_SIZE:
-        blocks = Blocks(length, filter_length, mode, dilation)
+        blocks = Blocks(length, filter_length, mode)
         if blocks.is_possible:
             return blocks
-    return Dense(length, filter_length, mode, dilation)
+    return Dense(length, filter_length, mode)
 
 
 class Dense:
@@ -53,12 +45,12 @@ class Dense:
 
     n_factors = 1
 
-    def __init__(self, length: int, filter_length: int, mode: str, dilation: int | None):
-        self.length, self.mode, self.dilation = length, mode, dilation
+    def __init__(self, length: int, filter_length: int, mode: str):
+        self.length, self.mode = length, mode
 
     def factors(self, pairs: Tensor) -> list[Tensor]:
         """Return the matrix (..., n, 2 m) for filters of shape (..., 1, 2, K)."""
-        return [level_matrix(pairs, (self.length,), self.mode, self.dilation)]
+        return [level_matrix(pairs, (self.length,), self.mode)]
 
     def apply(self, x: Tensor, axis: int, matrix: Tensor) -> Tensor:
         """Take samples to both bands."""
@@ -72,32 +64,30 @@ class Dense:
 class Blocks:
     """Matrices for blocks of the axis, and one for its ends.
 
-    Coefficient `k` sees the samples from ``stride * k - reach`` to ``stride * k +
-    ahead``. Block `b` makes the coefficients that begin in it, from its samples and those
-    of the next block; the ends make those that see beyond the signal. See Note [blocks of
-    a long axis].
+    Coefficient `k` sees the samples from ``2 k - reach`` to ``2 k + ahead``. Block `b`
+    makes the coefficients that begin in it, from its samples and those of the next block;
+    the ends make those that see beyond the signal. See Note [blocks of a long axis].
     """
 
     n_factors = 3
 
-    def __init__(self, length: int, filter_length: int, mode: str, dilation: int | None):
-        self.length, self.mode, self.dilation = length, mode, dilation
+    def __init__(self, length: int, filter_length: int, mode: str):
+        self.length, self.mode = length, mode
         self.support = filter_length
-        stride = 2 if dilation is None else 1
         self.block = max(BLOCK_SIZE, 1 << (filter_length - 2).bit_length())
         self.n_blocks = -(-length // self.block)
-        # What lies between the ends is a multiple of the stride, for the phase.
-        self.left = stride * -(-filter_length // stride)
-        self.right = self.left + stride + length % stride
-        ahead = filter_length // 2 if dilation or is_periodized(mode) else 1
+        # What lies between the ends is even, for the phase.
+        self.left = 2 * -(-filter_length // 2)
+        self.right = self.left + 2 + length % 2
+        ahead = filter_length // 2 if is_periodized(mode) else 1
         reach = filter_length - 1 - ahead
 
         def count(n):
-            return n if dilation else coeff_length(n, filter_length, mode)
+            return coeff_length(n, filter_length, mode)
 
-        self.width, self.n_coeffs = self.block // stride, count(length)
-        self.first = -(-reach // stride)
-        self.stop = (length - 1 - ahead) // stride + 1
+        self.width, self.n_coeffs = self.block // 2, count(length)
+        self.first = -(-reach // 2)
+        self.stop = (length - 1 - ahead) // 2 + 1
         two, short = count(2 * self.block), count(self.left + self.right)
         # Which coefficients of two blocks are those of the first, and which of the short
         # signal of both ends are those of the ends.
@@ -114,9 +104,8 @@ class Blocks:
 
     def factors(self, pairs: Tensor) -> list[Tensor]:
         """Return the matrices of a block, of what it needs of the next, and the ends."""
-        kind = self.mode, self.dilation
-        two = level_matrix(pairs, (2 * self.block,), *kind)
-        ends = level_matrix(pairs, (self.left + self.right,), *kind)
+        two = level_matrix(pairs, (2 * self.block,), self.mode)
+        ends = level_matrix(pairs, (self.left + self.right,), self.mode)
         columns = two.index_select(-1, self._block_columns)
         reach = self.block + self.support - 1
         return [
@@ -180,46 +169,6 @@ class Blocks:
         """Append zeros to an axis."""
         missing = length - x.shape[axis]
         return F.pad(x, (0, 0) * (-1 - axis) + (0, missing)) if missing else x
-
-
-class Cycles:
-    """A stationary level with taps apart, on the cycles that its steps make."""
-
-    def __init__(self, length: int, filter_length: int, mode: str, dilation: int):
-        self.n_cycles = math.gcd(length, dilation)
-        size = length // self.n_cycles
-        self._step = make_step(size, filter_length, mode, 1)
-        self.n_factors = self._step.n_factors
-        cycle, turn = np.arange(self.n_cycles)[:, None], np.arange(size)
-        order = ((cycle + turn * dilation) % length).ravel()
-        self._order = torch.from_numpy(order)
-        self._back = torch.from_numpy(order.argsort())
-
-    def factors(self, pairs: Tensor) -> list[Tensor]:
-        """Return those of the level on a cycle."""
-        return self._step.factors(pairs)
-
-    def apply(self, x: Tensor, axis: int, *factors: Tensor) -> Tensor:
-        """Take samples to both bands."""
-        x = self._to_cycles(x, axis)
-        low, high = self._step.apply(x, axis, *factors).chunk(2, axis)
-        return torch.cat([self._from_cycles(b, axis) for b in (low, high)], axis)
-
-    def transpose(self, y: Tensor, axis: int, *factors: Tensor) -> Tensor:
-        """Take both bands to samples, by the transpose."""
-        bands = [self._to_cycles(band, axis) for band in y.chunk(2, axis)]
-        x = self._step.transpose(torch.cat(bands, axis), axis, *factors)
-        return self._from_cycles(x, axis)
-
-    def _to_cycles(self, x: Tensor, axis: int) -> Tensor:
-        """Make a row of each cycle."""
-        x = x.index_select(axis, self._order.to(x.device))
-        return x.unflatten(axis, (self.n_cycles, -1)).flatten(axis - 2, axis - 1)
-
-    def _from_cycles(self, x: Tensor, axis: int) -> Tensor:
-        """Undo `_to_cycles`."""
-        x = x.unflatten(axis - 1, (-1, self.n_cycles)).flatten(axis - 1, axis)
-        return x.index_select(axis, self._back.to(x.device))
 
 
 def _times(x: Tensor, matrix: Tensor, axis: int) -> Tensor:

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from sk_awave.engine._axis_steps import make_step
 from sk_awave.engine._linear_map import LinearMap
-from sk_awave.engine._matrices import along, dilation_of
+from sk_awave.engine._matrices import along
 
 
 class Cascade(LinearMap):
-    """Level by level, and in each along one axis after the other.
+    """Level by level, each of which keeps every second sample, and axis by axis.
 
     The nodes that a level splits are rows of its input, one below the other.
     """
@@ -32,9 +32,7 @@ class Cascade(LinearMap):
         layout = self.layout
         return [
             [
-                make_step(
-                    length, layout.filter_length, self.mode, dilation_of(layout.tree, j)
-                )
+                make_step(length, layout.filter_length, self.mode)
                 for length in layout.shapes[j]
             ]
             for j in range(layout.level)

@@ -69,7 +69,7 @@ def level_basis(
 
 
 def level_matrix(
-    pairs: Tensor, shape: tuple[int, ...], mode: str, dilation: int | None
+    pairs: Tensor, shape: tuple[int, ...], mode: str, dilation: int | None = None
 ) -> Tensor:
     """Return the matrix of one level, its bands side by side: (..., n, 2**ndim * m).
 
@@ -104,11 +104,6 @@ def _kronecker(left: Tensor, right: Tensor) -> Tensor:
     return product.flatten(-2).flatten(-3, -2).flatten(-4, -3)
 
 
-def dilation_of(tree: Tree, level: int) -> int | None:
-    """Return the dilation of a level (0 is the finest), None for a decimated one."""
-    return None if tree.is_decimated else 2**level
-
-
 def tree_matrix(
     tree: Tree, pairs: Tensor, signal_shape: tuple[int, ...], mode: str
 ) -> Tensor:
@@ -127,7 +122,7 @@ def tree_matrix(
     nodes: dict[Path, Tensor] = {(): torch.eye(math.prod(shape), dtype=pairs.dtype)}
     by_level = along(pairs, -4, tree.level)
     for j, paths in enumerate(tree.splits):
-        step = level_matrix(by_level[j], shape, mode, dilation_of(tree, j))
+        step = level_matrix(by_level[j], shape, mode, None if tree.is_decimated else 2**j)
         for path in paths:
             parent = nodes.pop(path)
             children = parent @ step if path else step

@@ -1,7 +1,8 @@
 """Analysis and synthesis as linear maps: the one place where a route is chosen.
 
 A short signal is multiplied with the matrix of the whole transform (`Whole`). Of longer
-ones each level is taken along each axis (`Cascade`). Data that are only to be transformed
+ones each level is taken along each axis (`Cascade`), or their spectra are multiplied if
+the transform is stationary (`Fourier`). Data that are only to be transformed
 may go through compiled loops (`Loops`). The factors of all maps are functions of the
 filters, by operations of torch, and products of torch are differentiated by products.
 """
@@ -14,6 +15,7 @@ from torch import Tensor
 from sk_awave.engine._axis_steps import DENSE_SIZE
 from sk_awave.engine._boundary import adjoint_mode
 from sk_awave.engine._cascade import Cascade
+from sk_awave.engine._fourier import Fourier
 from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._linear_map import LinearMap, Whole
 from sk_awave.engine._loops import Loops
@@ -59,8 +61,11 @@ def _choose(
 ) -> LinearMap:
     """Choose a route for a transform by filters of shape (..., 2, K)."""
     pairs = pairs.cpu()
+    chosen: LinearMap
     if is_whole(layout):
-        chosen: LinearMap = Whole(layout, pairs, mode)
+        chosen = Whole(layout, pairs, mode)
+    elif not layout.tree.is_decimated:
+        chosen = Fourier(layout, pairs, mode)
     else:
         chosen = Cascade(layout, pairs, mode)
     if like is None:

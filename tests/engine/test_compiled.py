@@ -80,7 +80,7 @@ def test_batches_are_large_enough_for_the_loops(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "why", ["few samples", "many threads", "long filter", "no numba", "stationary"]
+    "why", ["few samples", "many threads", "long filter", "no numba"]
 )
 def test_products_serve_otherwise(monkeypatch, why):
     monkeypatch.setattr(_loops, "MIN_COMPILED_SIZE", 10**9 if why[0] == "f" else 0)
@@ -92,8 +92,7 @@ def test_products_serve_otherwise(monkeypatch, why):
     _loops._import_loops.cache_clear()
     x = torch.randn(2, 300, dtype=torch.float64)
     filters = FilterBank.from_wavelet("db2")().detach()
-    tree = Tree.stationary(2) if why == "stationary" else Tree.dwt(2)
-    layout = CoeffLayout((300,), None, 4, tree, "periodization")
+    layout = CoeffLayout((300,), None, 4, Tree.dwt(2), "periodization")
     linear_map = analysis_map(layout, filters, like=x)
     assert isinstance(linear_map, Loops) == (why == "few samples")
     used = []

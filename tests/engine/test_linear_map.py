@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree, _axis_steps, _transform
-from sk_awave.engine._axis_steps import Blocks, Cycles, Dense
+from sk_awave.engine._axis_steps import Blocks, Dense
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._cascade import Cascade
+from sk_awave.engine._fourier import Fourier
 from sk_awave.engine._linear_map import Whole
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._reference import pack, unpack, wavedec, waverec, waverec_adjoint
@@ -153,7 +154,6 @@ def test_any_length(length, name, level, mode, dense_size, dtype):
         ((300,), Tree.dwt(3), 10, [Blocks, Blocks, Dense]),
         ((150,), Tree.dwt(1), 76, [Dense]),  # the ends would overlap
         ((28, 200), Tree.dwt(1), 10, [Dense, Blocks]),
-        ((300,), Tree.stationary(3), 10, [Blocks, Cycles, Cycles]),
         ((8, 2, 6), Tree.dwt(1), 74, [Dense, Dense, Dense]),  # far more coefficients
     ],
 )
@@ -162,6 +162,8 @@ def test_choice_of_maps(shape, tree, length, kinds):
     filters = torch.ones(1, 1, 4, length, dtype=torch.float64)
     linear_map = analysis_map(CoeffLayout(shape, None, length, tree, mode), filters)
     assert isinstance(linear_map, Whole if kinds is None else Cascade)
+    stationary = CoeffLayout((300,), None, length, Tree.stationary(3), "periodization")
+    assert isinstance(analysis_map(stationary, filters), Fourier)
     assert (linear_map.matrix is None) == (kinds is not None)
     if kinds is not None:
         assert [type(step) for axes in linear_map._steps for step in axes] == kinds
