@@ -22,8 +22,8 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
-from sk_awave.feature_extraction import PeakCounter
 from sk_awave.datasets import make_convergence_maps
+from sk_awave.feature_extraction import PeakCounter
 from sk_awave.feature_extraction._peaks import RESPONSES, find_peaks, wavelet_kernels
 
 
