@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AWDClassifier": "sk_awave.distillation",
     "AWDRegressor": "sk_awave.distillation",
+    "AdaptiveSubbandPooling": "sk_awave.feature_extraction",
     "AdaptiveWaveletTransformer": "sk_awave.decomposition",
     "FilterBank": "sk_awave.engine",
     "MultilevelDWT": "sk_awave.engine",

@@ -13,6 +13,7 @@ from sk_awave.engine import (
     MultilevelDWT as MultilevelDWT,
 )
 from sk_awave.feature_extraction import (
+    AdaptiveSubbandPooling as AdaptiveSubbandPooling,
     SubbandPooling as SubbandPooling,
     WaveletThresholder as WaveletThresholder,
 )

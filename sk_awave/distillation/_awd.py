@@ -48,9 +48,10 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
     features : "auto", transformer or None, default="auto"
         What the head is given:
 
-        - "auto": the coefficients and, beside them, the statistics of each band of
-          ``SubbandPooling()``: what happens at a certain time, and what happens at any
-          time. The L1 penalty of the head chooses among them;
+        - "auto": the coefficients and, beside them, the largest absolute values, mean and
+          standard deviation of each band (see `SubbandPooling`): what happens at a
+          certain time, and what happens at any time. The L1 penalty of the head chooses
+          among them;
         - a transformer that summarises the coefficients, such as `SubbandPooling`: an
           unfitted one, whose parameter `transformer` is left unset, and is set to the
           learned one;

@@ -34,6 +34,9 @@ from sk_awave.feature_extraction._base import check_features, features_of
 from sk_awave.utils._sklearn import StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
 
+#: What stands beside the coefficients; in their unit, which `RoundingSelector` needs.
+STATISTICS = ("absmax", "mean", "std")
+
 
 def estimator_has(method):
     """Make a check that the head has a method, for `available_if`."""
@@ -322,9 +325,9 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if not hasattr(transformer, "layout_"):
             return features  # no coefficients, but features already
         if self.features == "auto":
-            # These statistics have the unit of coefficients.
+            pooling = SubbandPooling(features, statistics=STATISTICS)
             features = FeatureUnion(
-                [("coefficients", features), ("statistics", SubbandPooling(features))],
+                [("coefficients", features), ("statistics", pooling)],
                 verbose_feature_names_out=False,
             )
         return make_pipeline(features, RoundingSelector())

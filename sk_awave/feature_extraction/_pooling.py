@@ -1,6 +1,6 @@
 """A few statistics of each band of a wavelet transform."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -8,9 +8,14 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.attribution._estimators import unfreeze
+from sk_awave.decomposition import WaveletTransformer
+from sk_awave.decomposition._base import BaseWaveletTransformer
+from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
-from sk_awave.feature_extraction._statistics import STATISTICS, statistic_names
+from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.utils._sklearn import Interval, _check_feature_names_in, fit_context
+from sk_awave.utils._validation import validate_signals
 
 
 class SubbandPooling(BaseOfBands):
@@ -29,13 +34,22 @@ class SubbandPooling(BaseOfBands):
     ----------
     transformer : transformer, default=None
         A `WaveletTransformer` or `AdaptiveWaveletTransformer`, of which a clone is
-        fitted; by default ``WaveletTransformer()``. One that is fitted already is kept as
-        it is when wrapped in :class:`sklearn.frozen.FrozenEstimator`: statistics can then
-        be tuned without learning a wavelet each time.
+        fitted; by default ``WaveletTransformer(decomposition="stationary")``. One that
+        is fitted already is kept as it is when wrapped in
+        :class:`sklearn.frozen.FrozenEstimator`: statistics can then be tuned without
+        learning a wavelet each time. For a stationary transform signals are continued by
+        their mirror image, whose coefficients are not pooled.
 
-    statistics : tuple of str, default=("absmax", "mean", "std")
+    statistics : tuple of str, default=("share_above",)
         What is computed of each band, in this order:
 
+        - "share_above": the shares of its coefficients above thresholds, which are
+          quantiles of the band over all training signals;
+        - "positive_share": the share of its coefficients above zero;
+        - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
+          value, the root mean square and the fourth root of the mean fourth power, in
+          units of the root mean square of all training coefficients of the channel, and
+          with a floor of 0.001 of it;
         - "max": the `n_largest` largest coefficients, in decreasing order;
         - "min": the `n_largest` smallest, in increasing order;
         - "absmax": the `n_largest` largest absolute values, in decreasing order;
@@ -48,11 +62,18 @@ class SubbandPooling(BaseOfBands):
           logarithm of their number;
         - "quantile": the `quantiles`.
 
+    segments : tuple of int, default=(1,)
+        Into how many equal parts each band is cut along each axis, all of which are
+        pooled; 1 is the whole band.
+
+    thresholds : tuple of float, default=(.02, .1, .2, .35, .5, .65, .8, .9, .98)
+        The quantiles that "share_above" learns as thresholds.
+
     n_largest : int, default=6
         The number of order statistics "max", "min" and "absmax", as in [1]_. A band of
         fewer coefficients has as many as it has coefficients.
 
-    quantiles : tuple of float, default=(0.25, 0.5, 0.75)
+    quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
         What "quantile" computes.
 
     Attributes
@@ -94,6 +115,8 @@ class SubbandPooling(BaseOfBands):
     _parameter_constraints = {
         "transformer": [BaseEstimator, None],
         "statistics": [tuple, list],
+        "segments": [tuple, list],
+        "thresholds": ["array-like"],
         "n_largest": [Interval(Integral, 1, None, closed="left")],
         "quantiles": ["array-like"],
     }
@@ -102,12 +125,16 @@ class SubbandPooling(BaseOfBands):
         self,
         transformer=None,
         *,
-        statistics=("absmax", "mean", "std"),
+        statistics=("share_above",),
+        segments=(1,),
+        thresholds=THRESHOLDS,
         n_largest=6,
-        quantiles=(0.25, 0.5, 0.75),
+        quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
     ):
         self.transformer = transformer
         self.statistics = statistics
+        self.segments = segments
+        self.thresholds = thresholds
         self.n_largest = n_largest
         self.quantiles = quantiles
 
@@ -138,8 +165,12 @@ class SubbandPooling(BaseOfBands):
         TypeError
             If `transformer` has no ``layout_`` once it is fitted.
         """
-        self._check_statistics()
-        return self._fit_bands(X, y, fit_params)
+        pool = self._make_pool()
+        pool.check(type(self).__name__)
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        self._fit_bands(X, y, fit_params)
+        self._pool = pool.fit(self._parts(X), len(X))
+        return self
 
     def transform(self, X) -> np.ndarray:
         """Transform signals to the statistics of their bands.
@@ -163,10 +194,10 @@ class SubbandPooling(BaseOfBands):
             If an energy is too large for the dtype of `X`.
         """
         check_is_fitted(self)
-        flat = self.transformer_.transform(X)
-        is_tensor = isinstance(flat, torch.Tensor)
-        pooled = self._pool(flat.cpu().numpy() if is_tensor else np.asarray(flat))
-        return torch.from_numpy(pooled).to(flat) if is_tensor else pooled
+        pooled = self._pool.compute(self._parts(X), self.transformer_.layout_)
+        if not isinstance(X, torch.Tensor):
+            return pooled
+        return torch.from_numpy(pooled).to(X.device)
 
     def get_feature_names_out(self, input_features=None):
         """Name the statistics.
@@ -184,55 +215,34 @@ class SubbandPooling(BaseOfBands):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        layout = self.transformer_.layout_
-        names = [
-            f"{band.name}_{name}"
-            for band in layout.bands
-            for statistic in self.statistics
-            for name in statistic_names(statistic, band.stop - band.start, self)
-        ]
-        n_channels = layout.n_channels or 1
-        if n_channels > 1:
-            names = [f"ch{c}_{name}" for c in range(n_channels) for name in names]
+        names = self._pool.names(self.transformer_.layout_)
         return np.asarray(names, dtype=object)
 
-    def _check_statistics(self):
-        """Raise ValueError for what `_parameter_constraints` cannot express."""
-        chosen = list(self.statistics)
-        known = all(name in STATISTICS for name in chosen)
-        if not chosen or not known or len(set(chosen)) < len(chosen):
-            raise ValueError(
-                "The 'statistics' parameter of SubbandPooling must be different names "
-                f"among {sorted(STATISTICS)}. Got {self.statistics!r} instead."
-            )
-        quantiles = list(self.quantiles)
-        valid = all(isinstance(q, Real) and 0 <= q <= 1 for q in quantiles)
-        if not quantiles or not valid or len(set(quantiles)) < len(quantiles):
-            raise ValueError(
-                "The 'quantiles' parameter of SubbandPooling must be different numbers "
-                f"from 0 to 1. Got {self.quantiles!r} instead."
-            )
+    def _template(self):
+        if self.transformer is None:
+            return WaveletTransformer(decomposition="stationary")
+        return self.transformer
 
-    def _pool(self, flat):
-        """Pool flat coefficients, of shape (n_samples, n_coeffs), band by band."""
-        layout = self.transformer_.layout_
-        coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel)
-        pooled = [
-            self._compute(statistic, coeffs[..., band.start : band.stop], band.name)
-            for band in layout.bands
-            for statistic in self.statistics
-        ]
-        pooled = np.concatenate(pooled, axis=-1, dtype=flat.dtype)
-        return pooled.reshape(len(flat), -1)
+    def _make_pool(self):
+        return Pool(
+            statistics=self.statistics,
+            segments=self.segments,
+            thresholds=self.thresholds,
+            n_largest=self.n_largest,
+            quantiles=self.quantiles,
+        )
 
-    def _compute(self, statistic, coeffs, band_name):
-        """Compute a statistic of a band; raise ValueError where it overflows."""
-        with np.errstate(all="ignore"):
-            values = STATISTICS[statistic](coeffs, self)
-        if not np.isfinite(values).all():
-            instead = ", or use 'log_energy'" if statistic == "energy" else ""
-            raise ValueError(
-                f"The statistic {statistic!r} of band {band_name} is too large for "
-                f"{coeffs.dtype}. Scale X{instead}."
-            )
-        return values
+    def _parts(self, X):
+        """Yield the bands of parts of the signals."""
+        layout, wavelet = self.transformer_.layout_, unfreeze(self.transformer_)
+        if layout.tree.is_decimated or not isinstance(wavelet, BaseWaveletTransformer):
+            flat = self.transformer_.transform(X)
+            yield split_bands(_as_array(flat), layout)
+        else:
+            X = _as_array(validate_signals(wavelet, X, reset=False))
+            rows = X.reshape(len(X), -1, *layout.signal_shape)
+            yield from bands_of(layout, wavelet.filter_bank_).parts(rows)
+
+
+def _as_array(X):
+    return X.cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)

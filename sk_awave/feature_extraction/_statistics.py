@@ -3,11 +3,32 @@
 Each function maps an array of shape (..., n_coeffs) to one of shape (..., n_values).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import entr
 
 #: Added to energies before their logarithm, so that no energy gives -27.6.
 LOG_OFFSET = 1e-12
+
+#: The floor of the scale-free logarithms, in units of the training data.
+FLOOR = 1e-3
+
+
+@dataclass
+class Learned:
+    """What statistics of a band need of the training data.
+
+    Attributes
+    ----------
+    scale : ndarray of shape (n_channels, 1)
+        The root mean square of the coefficients of all bands.
+    thresholds : ndarray of shape (n_channels, n_thresholds)
+        Quantiles of the coefficients of this band.
+    """
+
+    scale: np.ndarray
+    thresholds: np.ndarray
 
 
 def largest(coeffs, n_largest):
@@ -80,25 +101,47 @@ def _sum_of_squares(coeffs):
     return np.square(coeffs).sum(axis=-1, keepdims=True)
 
 
-#: The value of each statistic, called with the coefficients and the estimator.
+def log_norm(coeffs, learned, power):
+    """Return the logarithm of the mean of a power, to one over it, above the floor."""
+    moments = np.abs(coeffs / learned.scale.astype(coeffs.dtype)) ** power
+    mean = moments.mean(axis=-1, keepdims=True)
+    return np.log(mean + coeffs.dtype.type(FLOOR**power)) / power
+
+
+def share_above(coeffs, thresholds):
+    """Return the shares of the coefficients above thresholds (..., n_thresholds)."""
+    thresholds = np.moveaxis(thresholds.astype(coeffs.dtype), -1, 0)
+    counts = [np.count_nonzero(coeffs > t[..., None], axis=-1) for t in thresholds]
+    return np.stack(counts, axis=-1).astype(coeffs.dtype) / coeffs.shape[-1]
+
+
+#: The value of each statistic, called with the coefficients, of shape (n_samples,
+#: n_channels, n_coeffs), the settings of the pool, and what was learned of the band.
 STATISTICS = {
-    "max": lambda c, pooling: largest(c, pooling.n_largest),
-    "min": lambda c, pooling: -largest(-c, pooling.n_largest),
-    "absmax": lambda c, pooling: largest(np.abs(c), pooling.n_largest),
-    "mean": lambda c, pooling: mean(c),
-    "std": lambda c, pooling: std(c),
-    "energy": lambda c, pooling: energy(c),
-    "log_energy": lambda c, pooling: log_energy(c),
-    "entropy": lambda c, pooling: entropy(c),
-    "quantile": lambda c, pooling: quantile(c, pooling.quantiles),
+    "share_above": lambda c, pool, learned: share_above(c, learned.thresholds),
+    "positive_share": lambda c, pool, learned: share_above(c, np.zeros((1, 1))),
+    "log_mean_abs": lambda c, pool, learned: log_norm(c, learned, 1),
+    "log_rms": lambda c, pool, learned: log_norm(c, learned, 2),
+    "log_norm4": lambda c, pool, learned: log_norm(c, learned, 4),
+    "max": lambda c, pool, learned: largest(c, pool.n_largest),
+    "min": lambda c, pool, learned: -largest(-c, pool.n_largest),
+    "absmax": lambda c, pool, learned: largest(np.abs(c), pool.n_largest),
+    "mean": lambda c, pool, learned: mean(c),
+    "std": lambda c, pool, learned: std(c),
+    "energy": lambda c, pool, learned: energy(c),
+    "log_energy": lambda c, pool, learned: log_energy(c),
+    "entropy": lambda c, pool, learned: entropy(c),
+    "quantile": lambda c, pool, learned: quantile(c, pool.quantiles),
 }
 
 
-def statistic_names(statistic, size, pooling):
-    """Name the values of a statistic of a band of `size` coefficients."""
+def statistic_names(statistic, size, pool):
+    """Name the values of a statistic of `size` coefficients."""
     if statistic in ("max", "min", "absmax"):
-        count = min(pooling.n_largest, size)
+        count = min(pool.n_largest, size)
         return [f"{statistic}_{i}" for i in range(1, count + 1)]
     if statistic == "quantile":
-        return [f"q{float(q)}" for q in pooling.quantiles]
+        return [f"q{float(q)}" for q in pool.quantiles]
+    if statistic == "share_above":
+        return [f"above_q{float(q)}" for q in pool.thresholds]
     return [statistic]

@@ -66,7 +66,9 @@ def test_coefficients_and_statistics_are_the_features_by_default(bursts):
     X, y = bursts
     model = regressor().fit(X, y)
     coeffs = model.transformer_.transform(X)
-    statistics = SubbandPooling(FrozenEstimator(model.transformer_)).fit(X)
+    statistics = SubbandPooling(
+        FrozenEstimator(model.transformer_), statistics=("absmax", "mean", "std")
+    ).fit(X)
     features = model.features_.transform(X)
     np.testing.assert_array_equal(
         features, np.hstack([coeffs, statistics.transform(X)]), strict=True

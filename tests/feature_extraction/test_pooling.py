@@ -46,7 +46,7 @@ def random(*shape, dtype=np.float64):
     return np.random.default_rng(0).standard_normal(shape).astype(dtype)
 
 
-def naive(band, n_largest=6, quantiles=(0.25, 0.5, 0.75)):
+def naive(band, n_largest=6, quantiles=(0.05, 0.25, 0.5, 0.75, 0.95)):
     """All statistics of one band of one sample, in the order of `ALL`, by name."""
     values = [float(v) for v in np.ravel(band)]
     energy = sum(v * v for v in values)
@@ -196,7 +196,8 @@ def test_the_largest_numbers_have_means_and_quantiles():
     pooling = SubbandPooling(
         WaveletTransformer(level=0), statistics=("mean", "std", "quantile")
     )
-    expected = [0, X[0, 1], X[0, 0], 0, X[0, 1]]
+    low, high = X[0, :2]
+    expected = [0, high, low, low, 0, high, high]
     np.testing.assert_array_equal(pooling.fit_transform(X)[0], expected)
 
 
@@ -398,3 +399,116 @@ def test_check_estimator(estimator, check):
 def test_checks_that_scikit_learn_keeps_for_itself(estimator, name):
     check = getattr(estimator_checks, name)
     check(type(estimator).__name__, clone(estimator))
+
+
+SCALE_FREE = (
+    "share_above",
+    "positive_share",
+    "log_mean_abs",
+    "log_rms",
+    "log_norm4",
+)
+
+
+def test_scale_free_statistics_by_hand():
+    X = random(30, 40) ** 3
+    thresholds = (0.1, 0.8)
+    pooling = SubbandPooling(
+        WaveletTransformer("db2", level=2, mode="zero"),
+        statistics=SCALE_FREE,
+        thresholds=thresholds,
+    ).fit(X)
+    bands = pywt.wavedec(X, "db2", "zero", 2)
+    scale = np.sqrt(np.mean(np.concatenate(bands, axis=1) ** 2))
+    expected = []
+    for c in bands:
+        for q in np.quantile(c, thresholds):
+            expected.append((c > q).mean(1))
+        expected.append((c > 0).mean(1))
+        u = np.abs(c) / scale
+        expected.append(np.log(u.mean(1) + 1e-3))
+        expected.append(np.log((u**2).mean(1) + 1e-6) / 2)
+        expected.append(np.log((u**4).mean(1) + 1e-12) / 4)
+    np.testing.assert_allclose(pooling.transform(X), np.transpose(expected), atol=1e-12)
+    assert pooling.get_feature_names_out()[:6].tolist() == [
+        *["cA2_above_q0.1", "cA2_above_q0.8", "cA2_positive_share"],
+        *["cA2_log_mean_abs", "cA2_log_rms", "cA2_log_norm4"],
+    ]
+
+
+def test_shares_of_the_training_data_are_those_of_the_quantiles():
+    pooling = SubbandPooling()
+    shares = pooling.fit_transform(random(200, 64)).reshape(200, -1, 9).mean(0)
+    expected = 1 - np.array(pooling.thresholds)
+    np.testing.assert_allclose(shares, np.tile(expected, (len(shares), 1)), atol=1e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+@pytest.mark.parametrize("transformer", [None, WaveletTransformer("db2", level=2)])
+def test_scale_free_statistics_do_not_depend_on_the_unit(unit, transformer):
+    X = random(20, 50)
+    pooling = SubbandPooling(transformer, statistics=SCALE_FREE)
+    expected = pooling.fit_transform(X)
+    np.testing.assert_allclose(pooling.fit_transform(unit * X), expected, atol=1e-9)
+
+
+def test_scale_free_statistics_of_channels_of_other_units():
+    X = random(20, 2, 50)
+    expected = SubbandPooling(statistics=SCALE_FREE).fit_transform(X)
+    X[:, 1] *= 1e6
+    scaled = SubbandPooling(statistics=SCALE_FREE).fit_transform(X)
+    np.testing.assert_allclose(scaled, expected, atol=1e-9)
+    np.testing.assert_array_equal(
+        SubbandPooling(statistics=("log_rms",)).fit_transform(0 * X), np.log(1e-3)
+    )
+
+
+def test_segments_by_hand():
+    X = random(6, 48)
+    transformer = WaveletTransformer("haar", level=2)
+    pooling = SubbandPooling(transformer, statistics=("mean",), segments=(1, 2)).fit(X)
+    names = pooling.get_feature_names_out().tolist()
+    assert names[:4] == ["cA2_mean", "cA2[1/2]_mean", "cA2[2/2]_mean", "cD2_mean"]
+    expected = []
+    for c in pywt.wavedec(X, "haar", level=2):
+        n = c.shape[1]
+        expected += [c.mean(1), c[:, : n // 2].mean(1), c[:, n // 2 :].mean(1)]
+    np.testing.assert_allclose(pooling.transform(X), np.transpose(expected), atol=1e-12)
+
+
+def test_pooled_stationary_bands_move_with_the_signal():
+    x = np.zeros((1, 256))
+    x[0, 100:120] = np.hanning(20)
+    pooling = SubbandPooling(statistics=("log_rms", "share_above")).fit(random(9, 256))
+    for shift in (1, 7, 40):
+        np.testing.assert_allclose(
+            pooling.transform(np.roll(x, shift, 1)), pooling.transform(x), atol=1e-2
+        )
+
+
+def test_a_learned_stationary_wavelet_is_pooled_with_mirrored_ends():
+    X = random(30, 64).cumsum(1)
+    learned = AdaptiveWaveletTransformer("db2", decomposition="stationary", level=2)
+    pooling = SubbandPooling(learned).fit(X)
+    frozen = SubbandPooling(FrozenEstimator(clone(learned).fit(X))).fit(X)
+    np.testing.assert_array_equal(frozen.transform(X), pooling.transform(X))
+    fixed = WaveletTransformer(
+        pooling.transformer_.wavelet_, decomposition="stationary", level=2
+    )
+    expected = SubbandPooling(fixed).fit_transform(X)
+    np.testing.assert_allclose(pooling.transform(X), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"segments": (0,)}, "'segments' parameter of SubbandPooling must be different"),
+        ({"segments": (2, 2)}, "'segments' parameter"),
+        ({"segments": ()}, "'segments' parameter"),
+        ({"thresholds": (1.5,)}, "'thresholds' parameter .* numbers from 0 to 1"),
+        ({"thresholds": ()}, "'thresholds' parameter"),
+    ],
+)
+def test_bad_segments_and_thresholds(params, message):
+    with pytest.raises(ValueError, match=message):
+        SubbandPooling(**params).fit(random(5, 32))

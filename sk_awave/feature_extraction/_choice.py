@@ -1,0 +1,103 @@
+"""Which wavelets suit a target: candidates, and the choice among them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sk_awave.engine import FilterBank
+from sk_awave.engine._filter_bank import library_filters
+from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
+from sk_awave.feature_extraction._leave_one_out import (
+    choose_groups,
+    kernel,
+    leave_one_out_error,
+)
+
+
+def wavelet_candidates(filter_length, n_random, rng):
+    """Return names and filters of candidates, those of PyWavelets first.
+
+    Parameters
+    ----------
+    filter_length : int
+        The number of taps: of random lattices, and at most of PyWavelets' wavelets.
+    n_random : int
+        The number of random lattices, whose angles are uniform.
+    rng : RandomState
+
+    Returns
+    -------
+    list of (str, ndarray of shape (1, 1, 4, K))
+    """
+    if filter_length % 2:
+        raise ValueError(f"filter_length must be even. Got {filter_length} instead.")
+    candidates = [
+        (name, FilterBank.from_wavelet(name, "fixed")().detach().numpy())
+        for name, _ in library_filters(filter_length)
+    ]
+    for i in range(1, n_random + 1):
+        angles = rng.uniform(-np.pi, np.pi, filter_length // 2 - 1)
+        lattice = orthogonal_filters(angles_to_lowpass(torch.from_numpy(angles)))
+        candidates.append((f"lattice {i}", lattice[None, None].numpy()))
+    return candidates
+
+
+@dataclass
+class Choice:
+    """The wavelets that are chosen.
+
+    Attributes
+    ----------
+    indices : list of int
+        Of the candidates, in the order of the choice.
+    path : list of float
+        The leave-one-out error after each of them.
+    fixed : int
+        The best single wavelet of PyWavelets.
+    fixed_error : float
+        Its error.
+    is_adapted : bool
+        Whether the choice is better by the least gain; if not, it is the fixed wavelet.
+    """
+
+    indices: list
+    path: list
+    fixed: int
+    fixed_error: float
+    is_adapted: bool
+
+
+def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
+    """Choose wavelets one after the other, by the error of all their features together.
+
+    Parameters
+    ----------
+    features : list of ndarrays of shape (n_samples, n_features)
+        Those of each candidate.
+    target : ndarray of shape (n_samples, n_outputs)
+    n_fixed : int
+        How many candidates, the first, are fixed wavelets.
+    n_wavelets : int
+        How many are chosen; fewer, if more do not lower the error.
+    min_gain : float
+        The share by which the error must be below that of the best fixed wavelet.
+
+    Returns
+    -------
+    Choice
+    """
+    kernels = [kernel(each).astype(np.float32) for each in features]
+    counts = np.array([each.shape[1] for each in features])
+    alone = [
+        leave_one_out_error(kernels[i], counts[i], target)[0] for i in range(n_fixed)
+    ]
+    fixed = int(np.argmin(alone))
+    indices, path = choose_groups(kernels, counts, target, n_wavelets)
+    stop = int(np.argmin(path)) + 1
+    indices, path = indices[:stop], [float(error) for error in path[:stop]]
+    fixed_error = float(alone[fixed])
+    is_adapted = path[-1] <= (1 - min_gain) * fixed_error
+    if not is_adapted:
+        indices, path = [fixed], [fixed_error]
+    return Choice(indices, path, fixed, fixed_error, is_adapted)

@@ -1,0 +1,172 @@
+"""Bands to statistics: what `SubbandPooling` and `AdaptiveSubbandPooling` share."""
+
+import math
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+
+from sk_awave.feature_extraction._bands import cut_segments
+from sk_awave.feature_extraction._statistics import (
+    STATISTICS,
+    Learned,
+    statistic_names,
+)
+
+#: The quantiles that are thresholds by default.
+THRESHOLDS = (0.02, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.98)
+
+#: The coefficients of a band of which scale and thresholds are learned, at most.
+SAMPLE_SIZE = 2**15
+
+
+@dataclass
+class Pool:
+    """Pools each band of each channel into statistics.
+
+    Parameters
+    ----------
+    statistics, segments, thresholds, n_largest, quantiles
+        As of `SubbandPooling`.
+    learned : list of Learned
+        What `fit` has learned of each band.
+    """
+
+    statistics: tuple
+    segments: tuple = (1,)
+    thresholds: tuple = THRESHOLDS
+    n_largest: int = 6
+    quantiles: tuple = (0.25, 0.5, 0.75)
+    learned: list = field(default_factory=list)
+
+    def check(self, owner):
+        """Raise ValueError for settings that are not valid; `owner` has them."""
+        chosen = list(self.statistics)
+        known = all(name in STATISTICS for name in chosen)
+        if not chosen or not known or len(set(chosen)) < len(chosen):
+            raise ValueError(
+                f"The 'statistics' parameter of {owner} must be different names among "
+                f"{sorted(STATISTICS)}. Got {self.statistics!r} instead."
+            )
+        counts = list(self.segments)
+        valid = all(isinstance(n, Integral) and n >= 1 for n in counts)
+        if not counts or not valid or len(set(counts)) < len(counts):
+            raise ValueError(
+                f"The 'segments' parameter of {owner} must be different positive ints. "
+                f"Got {self.segments!r} instead."
+            )
+        for name in ("thresholds", "quantiles"):
+            values = list(getattr(self, name))
+            valid = all(isinstance(q, Real) and 0 <= q <= 1 for q in values)
+            if not values or not valid or len(set(values)) < len(values):
+                raise ValueError(
+                    f"The {name!r} parameter of {owner} must be different numbers from 0 "
+                    f"to 1. Got {getattr(self, name)!r} instead."
+                )
+
+    def fit(self, parts, n_samples):
+        """Learn scales and thresholds.
+
+        Parameters
+        ----------
+        parts : iterable of lists of arrays of shape (n', n_channels, *band_shape)
+            The bands of parts of the signals.
+        n_samples : int
+            The number of all signals.
+
+        Returns
+        -------
+        self : Pool
+        """
+        thinned = [[_thin(band, n_samples) for band in bands] for bands in parts]
+        bands = [np.concatenate(band) for band in zip(*thinned, strict=True)]
+        by_channel = [np.moveaxis(band, 1, 0) for band in bands]
+        by_channel = [band.reshape(len(band), -1) for band in by_channel]
+        largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
+        unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
+        by_channel = [band / unit for band in by_channel]  # for squares to fit
+        count = sum(band.shape[1] for band in by_channel)
+        sums = [np.square(band).sum(1, keepdims=True) for band in by_channel]
+        scale = unit * np.sqrt(np.sum(sums, axis=0) / count)
+        scale = np.where(scale > 0, scale, 1.0)
+        self.learned = [
+            Learned(scale, unit * np.quantile(band, self.thresholds, axis=1).T)
+            for band in by_channel
+        ]
+        return self
+
+    def compute(self, parts, layout):
+        """Pool bands.
+
+        Parameters
+        ----------
+        parts : iterable of lists of arrays of shape (n', n_channels, *band_shape)
+            The bands of parts of the signals.
+        layout : CoeffLayout
+            Of the signals, for names.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            By channel, then by band, segment and statistic.
+        """
+        names = [band.name for band in layout.bands]
+        return np.concatenate([self._compute_part(part, names) for part in parts])
+
+    def _compute_part(self, bands, names):
+        pooled = []
+        for band, name, learned in zip(bands, names, self.learned, strict=True):
+            for place, _ in cut_segments(band.shape[2:], self.segments):
+                part = band[(..., *place)]
+                part = part.reshape(*part.shape[:2], -1)
+                pooled += [self._compute(s, part, name, learned) for s in self.statistics]
+        pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
+        return pooled.reshape(len(pooled), -1)
+
+    def names(self, layout):
+        """Name the features of the bands of a layout."""
+        names = [
+            f"{band.name}{segment}_{value}"
+            for band in layout.bands
+            for place, segment in cut_segments(band.shape, self.segments)
+            for statistic in self.statistics
+            for value in statistic_names(statistic, _size(place), self)
+        ]
+        n_channels = layout.n_channels or 1
+        if n_channels > 1:
+            names = [f"ch{c}_{name}" for c in range(n_channels) for name in names]
+        return names
+
+    def _compute(self, statistic, coeffs, band_name, learned):
+        """Compute a statistic of a band; raise ValueError where it overflows."""
+        with np.errstate(all="ignore"):
+            values = STATISTICS[statistic](coeffs, self, learned)
+        if not np.isfinite(values).all():
+            instead = ", or use 'log_energy'" if statistic == "energy" else ""
+            raise ValueError(
+                f"The statistic {statistic!r} of band {band_name} is too large for "
+                f"{coeffs.dtype}. Scale X{instead}."
+            )
+        return values
+
+
+def _thin(band, n_rows):
+    """Return evenly spaced coefficients of some rows, of which there are `n_rows` in all.
+
+    Parameters
+    ----------
+    band : ndarray of shape (n, n_channels, *band_shape)
+    n_rows : int
+
+    Returns
+    -------
+    ndarray of shape (n', n_channels, m)
+    """
+    flat = band.reshape(*band.shape[:2], -1)
+    step = max(1, n_rows * flat.shape[-1] // SAMPLE_SIZE)
+    row_step = -(-step // flat.shape[-1])
+    return flat[::row_step, :, :: max(1, step // row_step)]
+
+
+def _size(place):
+    return math.prod(part.stop - part.start for part in place)

@@ -1,0 +1,282 @@
+"""AdaptiveSubbandPooling: what it chooses, and the contract of scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+import pywt
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sk_awave import AdaptiveSubbandPooling, SubbandPooling, WaveletTransformer
+from sk_awave.feature_extraction import _adaptive_pooling
+from sk_awave.feature_extraction._choice import choose_wavelets, wavelet_candidates
+from sk_awave.feature_extraction._leave_one_out import (
+    encode_target,
+    kernel,
+    leave_one_out_error,
+)
+
+
+def make_textures(n=120, length=128, seed=0):
+    """Noise filtered by one of two hidden lattices, at random times: two classes."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    candidates = wavelet_candidates(12, 40, np.random.RandomState(7))
+    taps = [candidates[i][1][0, 0, 1] for i in (-1, -2)]
+    noise = rng.standard_normal((n, length + 11))
+    X = np.stack(
+        [np.convolve(x, taps[k], "valid") for x, k in zip(noise, y, strict=True)]
+    )
+    return X + 0.1 * rng.standard_normal(X.shape), y
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:level=5 is too high")
+
+
+@pytest.fixture(scope="module")
+def textures():
+    return make_textures()
+
+
+def pooling(**params):
+    return AdaptiveSubbandPooling(**{"n_candidates": 20, "random_state": 0} | params)
+
+
+def test_errors_are_those_of_the_features(textures):
+    X, y = textures
+    fitted = pooling(n_wavelets=3, min_gain=0).fit(X, y)
+    target, F = encode_target(y, True), fitted.transform(X)
+    n_each = F.shape[1] // len(fitted.wavelets_)
+    for k, error in enumerate(fitted.path_, start=1):
+        part = F[:, : k * n_each]
+        expected, _ = leave_one_out_error(kernel(part), part.shape[1], target)
+        assert error == pytest.approx(expected, rel=1e-4)
+    assert fitted.leave_one_out_error_ == fitted.path_[-1] == min(fitted.path_)
+    fixed = WaveletTransformer(
+        fitted.fixed_wavelet_, decomposition="stationary", level=fitted.level_
+    )
+    F = SubbandPooling(fixed).fit_transform(X)
+    expected, _ = leave_one_out_error(kernel(F), F.shape[1], target)
+    assert fitted.fixed_leave_one_out_error_ == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_fixed_wavelet_is_the_best_of_the_library(textures):
+    X, y = textures
+    fitted = pooling(n_wavelets=1, n_candidates=0, min_gain=0).fit(X, y)
+    assert not fitted.is_adapted_ or fitted.leave_one_out_error_ == pytest.approx(
+        fitted.fixed_leave_one_out_error_
+    )
+    target, errors = encode_target(y, True), {}
+    for name in ("haar", "db2", "db4", "sym5", "coif1"):
+        fixed = WaveletTransformer(name, decomposition="stationary", level=fitted.level_)
+        F = SubbandPooling(fixed).fit_transform(X)
+        errors[name] = leave_one_out_error(kernel(F), F.shape[1], target)[0]
+    assert fitted.fixed_leave_one_out_error_ <= min(errors.values()) * (1 + 1e-4)
+
+
+def test_features_are_those_of_subband_pooling(textures):
+    X, y = textures
+    fitted = pooling(n_wavelets=2, min_gain=0, segments=(1, 2)).fit(X, y)
+    parts = []
+    for wavelet in fitted.wavelets_:
+        fixed = WaveletTransformer(
+            wavelet, decomposition="stationary", level=fitted.level_
+        )
+        parts.append(SubbandPooling(fixed, segments=(1, 2)).fit_transform(X))
+    np.testing.assert_allclose(fitted.transform(X), np.hstack(parts), atol=0.02)
+    names = fitted.get_feature_names_out()
+    assert names[0] == f"w1_cA{fitted.level_}_above_q0.02"
+    assert f"w2_cD{fitted.level_}[2/2]_above_q0.5" in names
+    assert len(names) == fitted.transform(X).shape[1]
+
+
+def test_adapting_pays_where_no_library_wavelet_is_right():
+    X, y = make_textures(200)
+    adapted = make_pipeline(
+        pooling(n_wavelets=2, n_candidates=60), StandardScaler(), RidgeClassifierCV()
+    )
+    fitted = adapted[0].fit(X, y)
+    assert fitted.is_adapted_
+    gain = 1 - fitted.leave_one_out_error_ / fitted.fixed_leave_one_out_error_
+    assert gain > 0.1
+    assert cross_val_score(adapted, X, y, cv=3).mean() > 0.9
+
+
+def test_small_gains_keep_the_fixed_wavelet(textures):
+    X, y = textures
+    fitted = pooling(min_gain=1.0).fit(X, y)
+    assert not fitted.is_adapted_
+    assert [w.name for w in fitted.wavelets_] == [fitted.fixed_wavelet_]
+    assert fitted.path_ == [fitted.fixed_leave_one_out_error_]
+    expected = pywt.Wavelet(fitted.fixed_wavelet_).rec_lo
+    np.testing.assert_allclose(fitted.wavelets_[0].rec_lo, expected, atol=1e-12)
+
+
+def test_wavelets_are_orthogonal_wavelets(textures):
+    fitted = pooling(min_gain=0).fit(*textures)
+    x = np.random.default_rng(0).standard_normal(64)
+    for wavelet in fitted.wavelets_:
+        assert wavelet.orthogonal
+        back = pywt.waverec(pywt.wavedec(x, wavelet, level=2), wavelet)
+        np.testing.assert_allclose(back, x, atol=1e-10)
+        assert abs(sum(wavelet.dec_hi)) < 1e-10  # a vanishing moment
+
+
+@pytest.mark.parametrize("n_targets", [None, 2])
+def test_regression(n_targets):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((80, 64)) * np.exp(rng.standard_normal((80, 1)))
+    y = np.log(X.std(1))
+    y = y if n_targets is None else np.stack([y, rng.standard_normal(80)], 1)
+    fitted = pooling(n_wavelets=2, statistics=("log_rms",)).fit(X, y)
+    scaled = clone(fitted).fit(X, 1e3 * y + 5)
+    assert scaled.path_ == pytest.approx(fitted.path_, rel=1e-6)
+    if n_targets is None:
+        model = make_pipeline(fitted, StandardScaler(), RidgeCV())
+        assert cross_val_score(model, X, y, cv=3).mean() > 0.95
+
+
+def test_integers_are_classes_unless_they_are_said_to_be_numbers(textures):
+    X, y = textures
+    counts = np.random.default_rng(0).integers(0, 50, len(y))
+    assert len(np.unique(counts)) > 20
+    as_numbers = pooling(target_type="continuous").fit(X, counts)
+    as_classes = pooling().fit(X, counts)
+    floats = pooling().fit(X, counts + 0.5)
+    assert as_numbers.path_ == pytest.approx(floats.path_, rel=1e-6)
+    assert as_classes.path_ != as_numbers.path_
+    words = pooling().fit(X, np.where(y == 1, "on", "off"))
+    assert words.path_ == pytest.approx(pooling().fit(X, y).path_, rel=1e-9)
+
+
+def test_single_features_are_kept(textures):
+    X, y = textures
+    every = pooling(min_gain=0).fit(X, y)
+    few = pooling(min_gain=0, n_features=7).fit(X, y)
+    assert few.transform(X).shape == (len(X), 7)
+    np.testing.assert_array_equal(few.transform(X), every.transform(X)[:, few.support_])
+    np.testing.assert_array_equal(
+        few.get_feature_names_out(), every.get_feature_names_out()[few.support_]
+    )
+    model = make_pipeline(few, StandardScaler(), RidgeClassifierCV())
+    assert cross_val_score(model, X, y, cv=3).mean() > 0.7
+
+
+def test_images_and_channels():
+    rng = np.random.default_rng(0)
+    images = rng.standard_normal((30, 8, 10))
+    y = images[:, :, ::2].std((1, 2)) > 0.99
+    fitted = pooling(ndim=2, n_wavelets=2, min_gain=0).fit(images, y)
+    flat = pooling(ndim=2, signal_shape=(8, 10), n_wavelets=2, min_gain=0)
+    rows = images.reshape(30, -1)
+    np.testing.assert_array_equal(
+        flat.fit(rows, y).transform(rows), fitted.transform(images)
+    )
+    channels = rng.standard_normal((30, 3, 40))
+    fitted = pooling(n_wavelets=1).fit(channels, y)
+    names = fitted.get_feature_names_out()
+    assert names[-1].startswith("w1_ch2_cD1_")
+    assert fitted.transform(channels).shape == (30, len(names))
+
+
+def test_the_decimated_transform(textures):
+    X, y = textures
+    fitted = pooling(decomposition="dwt", n_wavelets=1, min_gain=0).fit(X, y)
+    fixed = WaveletTransformer(fitted.wavelets_[0], level=fitted.level_)
+    np.testing.assert_allclose(
+        fitted.transform(X), SubbandPooling(fixed).fit_transform(X), atol=0.02
+    )
+    with pytest.warns(UserWarning, match="level=6 is too high"):
+        pooling(decomposition="dwt", level=6).fit(X, y)
+
+
+def test_many_signals_are_chosen_on_some_of_them(textures, monkeypatch):
+    X, y = textures
+    monkeypatch.setattr(_adaptive_pooling, "_MAX_ROWS", 60)
+    fitted = pooling(min_gain=0).fit(X, y)
+    again = pooling(min_gain=0).fit(X, y)
+    assert fitted.path_ == again.path_
+    # The thresholds are those of all signals.
+    shares = fitted.transform(X)[:, :9].mean(0)
+    np.testing.assert_allclose(shares, 1 - np.array(fitted.thresholds), atol=0.01)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_threads_and_runs_give_the_same(textures, n_jobs):
+    X, y = textures
+    expected = pooling().fit(X, y)
+    actual = pooling(n_jobs=n_jobs).fit(X, y)
+    assert actual.path_ == expected.path_
+    np.testing.assert_array_equal(actual.transform(X), expected.transform(X))
+
+
+def test_tensors_pickles_and_searches(textures):
+    X, y = textures
+    fitted = pooling().fit(X, y)
+    tensor = fitted.transform(torch.from_numpy(X))
+    np.testing.assert_array_equal(tensor.numpy(), fitted.transform(X))
+    assert fitted.transform(X.astype(np.float32)).dtype == np.float32
+    data = pickle.dumps(fitted)
+    assert len(data) < 50_000
+    np.testing.assert_array_equal(pickle.loads(data).transform(X), fitted.transform(X))
+    model = make_pipeline(pooling(), StandardScaler(), RidgeClassifierCV())
+    grid = {"adaptivesubbandpooling__n_wavelets": [1, 2]}
+    search = GridSearchCV(model, grid, cv=2).fit(X, y)
+    assert search.best_score_ > 0.7
+    frozen = FrozenEstimator(fitted)
+    np.testing.assert_array_equal(frozen.transform(X), fitted.transform(X))
+
+
+def test_verbose_prints_the_path(textures, capsys):
+    fitted = pooling(verbose=1, min_gain=0).fit(*textures)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(fitted.path_)
+    assert "leave-one-out error =" in lines[0]
+
+
+def test_a_failed_fit_leaves_no_trace(textures):
+    X, y = textures
+    fitted = pooling().fit(X, y)
+    before = dict(vars(fitted))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        fitted.fit(X[:, :50], y[1:])
+    assert vars(fitted) == before
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"statistics": ("median",)}, "'statistics' parameter of AdaptiveSubbandPooling"),
+        ({"segments": (0,)}, "'segments' parameter of AdaptiveSubbandPooling"),
+        ({"n_wavelets": 0}, "'n_wavelets' parameter"),
+        ({"filter_length": 7}, "filter_length must be even. Got 7"),
+        ({"min_gain": 2}, "'min_gain' parameter"),
+        ({"decomposition": "packet"}, "'decomposition' parameter"),
+    ],
+)
+def test_bad_parameters(textures, params, message):
+    with pytest.raises(ValueError, match=message):
+        pooling(**params).fit(*textures)
+
+
+def test_choice_stops_where_the_error_is_least():
+    rng = np.random.default_rng(0)
+    informative = rng.standard_normal((40, 3))
+    target = encode_target(informative @ [1.0, 2, 3], False)
+    noise = [rng.standard_normal((40, 30)) for _ in range(4)]
+    choice = choose_wavelets([informative, *noise], target, 1, 5, 0.0)
+    assert choice.indices == [0]
+    assert choice.fixed == 0
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks([AdaptiveSubbandPooling(2, n_candidates=2, random_state=0)])
+def test_check_estimator(estimator, check):
+    check(estimator)
