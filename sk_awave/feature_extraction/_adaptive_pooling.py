@@ -6,17 +6,21 @@ from typing import Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sk_awave.engine import CoeffLayout, Tree
 from sk_awave.engine._filter_bank import make_wavelet
-from sk_awave.engine._layout import MAX_LEVEL, resolve_level
+from sk_awave.engine._layout import MAX_LEVEL
 from sk_awave.feature_extraction._bands import bands_of
-from sk_awave.feature_extraction._choice import choose_wavelets, wavelet_candidates
-from sk_awave.feature_extraction._leave_one_out import encode_target, select_features
+from sk_awave.feature_extraction._choice import (
+    choose_wavelets,
+    encode,
+    find_level,
+    wavelet_candidates,
+)
+from sk_awave.feature_extraction._leave_one_out import select_features
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.utils._sklearn import (
     Interval,
@@ -222,7 +226,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
         X = validate_signals(self, X, reset=True)
-        target = self._encode(y)
+        target = encode(y, self.target_type)
         check_consistent_length(X, target)
         self._make_pool().check(name)
         rows, rng = self._rows(X), check_random_state(self.random_state)
@@ -230,7 +234,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         few = np.arange(len(rows))
         if len(rows) > _MAX_ROWS:
             few = np.sort(rng.choice(len(rows), _MAX_ROWS, replace=False))
-        self.level_ = self._find_level(rows.shape[2:])
+        self.level_ = find_level(
+            rows.shape[2:], self.filter_length, self.decomposition, self.level
+        )
         target = target[few] - target[few].mean(0)
         chosen = self._choose(rows[few], target, candidates)
         names, self._filters = zip(*[candidates[i] for i in chosen], strict=True)
@@ -288,14 +294,6 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         ]
         return np.asarray(names, dtype=object)[self.support_]
 
-    def _encode(self, y):
-        """Return centred targets of shape (n_samples, n_outputs)."""
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-        kind = self.target_type
-        if kind == "auto":
-            kind = type_of_target(y, input_name="y")
-        return encode_target(y, not kind.startswith("continuous"))
-
     def _rows(self, X):
         """Return signals as an array (n_samples, n_channels, *signal_shape)."""
         _, shape = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
@@ -331,13 +329,6 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
             for i, error in zip(choice.indices, self.path_, strict=True):
                 print(f"{candidates[i][0]}: leave-one-out error = {error:.6g}")
         return choice.indices
-
-    def _find_level(self, shape):
-        if self.decomposition == "dwt":
-            return resolve_level(shape, self.filter_length, "symmetric", self.level)
-        # With mirrored ends, filters may be longer than the signal.
-        default = max(1, min(shape).bit_length() - 3)
-        return default if self.level is None else self.level
 
     def _parts(self, rows, filters):
         """Yield the bands of parts of the signals."""

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import type_of_target
 
 from sk_awave.engine import FilterBank
 from sk_awave.engine._filter_bank import library_filters
 from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
+from sk_awave.engine._layout import resolve_level
 from sk_awave.feature_extraction._leave_one_out import (
     choose_groups,
+    encode_target,
     kernel,
     leave_one_out_error,
 )
@@ -41,6 +45,22 @@ def wavelet_candidates(filter_length, n_random, rng):
         lattice = orthogonal_filters(angles_to_lowpass(torch.from_numpy(angles)))
         candidates.append((f"lattice {i}", lattice[None, None].numpy()))
     return candidates
+
+
+def find_level(shape, filter_length, decomposition, level):
+    """Return the number of levels, or check the given one."""
+    if decomposition == "dwt":
+        return resolve_level(shape, filter_length, "symmetric", level)
+    # With mirrored ends, filters may be longer than the signal.
+    return max(1, min(shape).bit_length() - 3) if level is None else level
+
+
+def encode(y, target_type):
+    """Return centred targets of shape (n_samples, n_outputs)."""
+    y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
+    if target_type == "auto":
+        target_type = type_of_target(y, input_name="y")
+    return encode_target(y, not target_type.startswith("continuous"))
 
 
 @dataclass
