@@ -92,57 +92,58 @@ def run_split(X, y, train, test):
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
     rows = {}
 
-    def record(name, seconds, featurize, columns=slice(None)):
+    def record(name, seconds, F, G, per_series):
         start = time.perf_counter()
-        F = featurize(X_train)[:, columns]
         head = make_head().fit(F, y_train)
         seconds += time.perf_counter() - start
-        start = time.perf_counter()
-        accuracy = head.score(featurize(X_test)[:, columns], y_test)
-        per_series = 1e3 * (time.perf_counter() - start) / len(X_test)
-        rows[name] = accuracy, F.shape[1], seconds, per_series
+        rows[name] = head.score(G, y_test), F.shape[1], seconds, per_series
+
+    def transform(transformer):
+        """Return features of both parts, and milliseconds a series of the test part."""
+        F, start = transformer.transform(X_train), time.perf_counter()
+        G = transformer.transform(X_test)
+        return F, G, 1e3 * (time.perf_counter() - start) / len(X_test)
 
     def timed(estimator):
         start = time.perf_counter()
         fitted = estimator.fit(X_train, y_train)
         return fitted, time.perf_counter() - start
 
-    record("raw samples", 0.0, lambda X: X)
+    record("raw samples", 0.0, X_train, X_test, 0.0)
     start = time.perf_counter()
     coefficients = best_coefficients(X_train, y_train)
     seconds = time.perf_counter() - start
-    record("coefficients, best fixed wavelet", seconds, coefficients.transform)
+    record("coefficients, best fixed wavelet", seconds, *transform(coefficients))
     decimated = SubbandPooling(
         WaveletTransformer(), statistics=("absmax", "mean", "std")
     ).fit(X_train)
-    record("three statistics, decimated db5", 0.0, decimated.transform)
+    record("three statistics, decimated db5", 0.0, *transform(decimated))
     settings = {"target_type": "multiclass", "random_state": 0}
     fixed, seconds = timed(
         AdaptiveSubbandPooling(1, n_candidates=0, min_gain=0, **settings)
     )
-    record("best fixed wavelet", seconds, fixed.transform)
+    record("best fixed wavelet", seconds, *transform(fixed))
     library, seconds = timed(
         AdaptiveSubbandPooling(4, n_candidates=0, min_gain=0, **settings)
     )
-    record("4 of the library", seconds, library.transform)
+    record("4 of the library", seconds, *transform(library))
     # The choice is greedy: the first wavelets of eight are those of fewer.
     chosen, seconds = timed(
         AdaptiveSubbandPooling(max(N_WAVELETS), min_gain=0, **settings)
     )
-    n_each = len(chosen.support_) // len(chosen.wavelets_)
+    F, G, per_series = transform(chosen)
+    n_chosen = len(chosen.wavelets_)
     for n in N_WAVELETS:
-        name = f"adaptive, {n}"
-        n = min(n, len(chosen.wavelets_))
-        gains = chosen.path_[n - 1] <= 0.9 * fixed.leave_one_out_error_
-        if not (chosen.is_adapted_ and gains):
+        name, most = f"adaptive, {n}", 0.9 * fixed.leave_one_out_error_
+        if not chosen.is_adapted_ or chosen.path_[n - 1] > most:
             rows[name] = rows["best fixed wavelet"]
         else:
-            columns = slice(0, n * n_each)
-            record(name, seconds, chosen.transform, columns)
-    F, target = chosen.transform(X_train), encode_target(y_train, True)
-    order = select_features(F, target, max(N_FEATURES))
+            k = F.shape[1] * n // n_chosen
+            record(name, seconds, F[:, :k], G[:, :k], per_series * n / n_chosen)
+    order = select_features(F, encode_target(y_train, True), max(N_FEATURES))
     for n in N_FEATURES:
-        record(f"adaptive, {n} features", seconds, chosen.transform, order[:n])
+        few = order[:n]
+        record(f"adaptive, {n} features", seconds, F[:, few], G[:, few], per_series)
     return rows
 
 

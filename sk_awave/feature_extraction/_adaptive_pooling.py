@@ -49,7 +49,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_wavelets : int, default=4
-        How many wavelets are chosen, at most: no more than lower the error.
+        How many wavelets are chosen.
 
     filter_length : int, default=12
         The number of taps, even: of the random lattices, and at most of the others.

@@ -99,7 +99,7 @@ def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
     n_fixed : int
         How many candidates, the first, are fixed wavelets.
     n_wavelets : int
-        How many are chosen; fewer, if more do not lower the error.
+        How many are chosen.
     min_gain : float
         The share by which the error must be below that of the best fixed wavelet.
 
@@ -114,9 +114,7 @@ def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
     ]
     fixed = int(np.argmin(alone))
     indices, path = choose_groups(kernels, counts, target, n_wavelets)
-    stop = int(np.argmin(path)) + 1
-    indices, path = indices[:stop], [float(error) for error in path[:stop]]
-    fixed_error = float(alone[fixed])
+    path, fixed_error = [float(error) for error in path], float(alone[fixed])
     is_adapted = path[-1] <= (1 - min_gain) * fixed_error
     if not is_adapted:
         indices, path = [fixed], [fixed_error]

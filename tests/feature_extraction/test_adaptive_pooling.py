@@ -58,7 +58,7 @@ def test_errors_are_those_of_the_features(textures):
         part = F[:, : k * n_each]
         expected, _ = leave_one_out_error(kernel(part), part.shape[1], target)
         assert error == pytest.approx(expected, rel=1e-4)
-    assert fitted.leave_one_out_error_ == fitted.path_[-1] == min(fitted.path_)
+    assert fitted.leave_one_out_error_ == fitted.path_[-1]
     fixed = WaveletTransformer(
         fitted.fixed_wavelet_, decomposition="stationary", level=fitted.level_
     )
@@ -266,14 +266,18 @@ def test_bad_parameters(textures, params, message):
         pooling(**params).fit(*textures)
 
 
-def test_choice_stops_where_the_error_is_least():
+def test_the_best_group_is_chosen_first():
     rng = np.random.default_rng(0)
     informative = rng.standard_normal((40, 3))
     target = encode_target(informative @ [1.0, 2, 3], False)
     noise = [rng.standard_normal((40, 30)) for _ in range(4)]
-    choice = choose_wavelets([informative, *noise], target, 1, 5, 0.0)
-    assert choice.indices == [0]
-    assert choice.fixed == 0
+    choice = choose_wavelets([*noise, informative], target, 4, 3, 0.0)
+    assert choice.indices[0] == 4
+    assert len(choice.indices) == len(choice.path) == 3
+    assert choice.fixed < 4
+    assert choice.is_adapted
+    kept = choose_wavelets([informative, *noise], target, 1, 1, 0.5)
+    assert (kept.indices, kept.is_adapted) == ([0], False)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
