@@ -234,12 +234,12 @@ class Teacher:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the model is trained."""
+        """True if the model is trained."""
         return self.untrained is None
 
     @property
     def multiplies(self) -> bool:
-        """Whether scores are multiplied by the input, or by coefficients."""
+        """True if scores are multiplied by the input, or by coefficients."""
         return METHODS.get(self.method, False)
 
     def outputs(self, x):

@@ -71,8 +71,8 @@ class FilterBank(nn.Module):
           their strengths.
         - "fixed": nothing is learned; any bank, such as a biorthogonal one;
         - a module of your own, whose ``forward`` maps parameters to filters and whose
-          ``right_inverse`` maps them back, with ``tags`` that say what always holds; see
-          the page on extending.
+          ``right_inverse`` maps them back, with ``tags`` that say what always holds and
+          perhaps ``terms`` that keep it a wavelet; see the page on extending.
 
     Attributes
     ----------

@@ -38,17 +38,20 @@ class Free(Params, nn.Module):
 
     def __init__(self, alpha_reconstruction: float = 1.0, alpha_filter: float = 1.0):
         super().__init__()
-        if min(alpha_reconstruction, alpha_filter) < 0:
-            raise ValueError(
-                "The strengths of Free must be at least 0. Got "
-                f"{alpha_reconstruction} and {alpha_filter}."
-            )
         self.alpha_reconstruction = alpha_reconstruction
         self.alpha_filter = alpha_filter
 
     @property
     def terms(self) -> dict[Term, float]:
-        """The terms that keep it near a wavelet, with their strengths."""
+        """The terms that keep it near a wavelet, with their strengths.
+
+        Raises
+        ------
+        ValueError
+            If a strength is negative.
+        """
+        if min(self.alpha_reconstruction, self.alpha_filter) < 0:
+            raise ValueError(f"The strengths of Free must be at least 0. Got {self}.")
         return wavelet_terms(self.alpha_reconstruction, self.alpha_filter)
 
     def forward(self, original: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ class Objective:
 
     @property
     def device(self) -> torch.device:
-        """Where the signals lie."""
+        """The device of the signals."""
         return self.x.device
 
     def at(self, **strengths: float) -> "Objective":

@@ -500,6 +500,38 @@ def test_skorch_callbacks_stop_adam_early(ecg):
     assert transformer.n_iter_ < 10
 
 
+def test_settings_of_solver_and_bank_are_searched_and_cloned(ecg):
+    transformer = AdaptiveWaveletTransformer(
+        "db2", level=2, solver=Adam(), parametrization=Free(), max_iter=2, random_state=0
+    )
+    grid = {
+        "solver__learning_rate": [1e-9, 0.1],
+        "parametrization__alpha_filter": [0.5, 2.0],
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search = GridSearchCV(transformer, grid, cv=2).fit(ecg)
+        slow = clone(transformer).set_params(solver__learning_rate=1e-9).fit(ecg)
+        fast = clone(transformer).set_params(solver__learning_rate=0.1).fit(ecg)
+    assert len(search.cv_results_["params"]) == 4
+    assert transformer.solver == Adam()  # what is tried are copies
+    assert slow.loss_curve_[1] == pytest.approx(slow.loss_curve_[0], rel=1e-6)
+    assert fast.loss_curve_[1] != pytest.approx(fast.loss_curve_[0], rel=1e-3)
+    best = search.best_estimator_
+    assert best.strengths_["unit_norm"] == best.parametrization.alpha_filter
+    assert best.strengths_["reconstruction"] == 1
+    for part in (Adam(), Free()):
+        with pytest.raises(ValueError, match="Invalid parameter 'momentum'"):
+            part.set_params(momentum=1)
+
+
+def test_negative_strengths_of_the_free_bank(ecg):
+    transformer = AdaptiveWaveletTransformer("db2", parametrization=Free())
+    transformer.set_params(parametrization__alpha_filter=-1.0)
+    with pytest.raises(ValueError, match=r"at least 0\. Got Free.*alpha_filter=-1"):
+        transformer.fit(ecg)
+
+
 def test_scikit_learn_callbacks_see_and_stop_the_iterations(ecg):
     pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
 
