@@ -229,6 +229,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         target = encode(y, self.target_type)
         check_consistent_length(X, target)
         self._make_pool().check(name)
+        self._split = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
         rows, rng = self._rows(X), check_random_state(self.random_state)
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
         few = np.arange(len(rows))
@@ -296,21 +297,19 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
 
     def _rows(self, X):
         """Return signals as an array (n_samples, n_channels, *signal_shape)."""
-        _, shape = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
-        X = X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
-        return X.reshape(len(X), -1, *shape)
+        X = X.cpu().numpy() if isinstance(X, torch.Tensor) else X
+        return X.reshape(len(X), -1, *self._split[1])
 
     def _make_pool(self):
         return Pool(self.statistics, self.segments, self.thresholds)
 
     def _layout(self, filters):
         """Return the layout of a sample in the bands of a wavelet."""
-        channels, shape = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
-        n_taps = filters.shape[-1]
-        if self.decomposition == "stationary":
-            tree = Tree.stationary(self.level_)
-            return CoeffLayout(shape, channels, n_taps, tree, "periodization")
-        return CoeffLayout(shape, channels, n_taps, Tree.dwt(self.level_), "symmetric")
+        is_stationary = self.decomposition == "stationary"
+        mode = "periodization" if is_stationary else "symmetric"
+        tree = (Tree.stationary if is_stationary else Tree.dwt)(self.level_)
+        channels, shape = self._split
+        return CoeffLayout(shape, channels, filters.shape[-1], tree, mode)
 
     def _choose(self, rows, target, candidates):
         """Return the indices of the chosen candidates; store the errors."""

@@ -186,6 +186,15 @@ def test_images_and_channels():
     assert fitted.transform(channels).shape == (30, len(names))
 
 
+def test_shapes_that_may_be_misread_warn_once():
+    X = np.random.default_rng(0).standard_normal((30, 8, 8))
+    y = np.arange(30) % 2
+    with pytest.warns(UserWarning, match="taken for 8 channels") as record:
+        fitted = pooling(n_wavelets=1).fit(X, y)
+    assert len(record) == 1
+    assert fitted.transform(X).shape == (30, len(fitted.get_feature_names_out()))
+
+
 def test_the_decimated_transform(textures):
     X, y = textures
     fitted = pooling(decomposition="dwt", n_wavelets=1, min_gain=0).fit(X, y)
