@@ -10,8 +10,8 @@ and a ridge predicts from these.
 # %%
 # The signals
 # -----------
-# Bursts at random times, on a slow baseline, in noise. The target is the height
-# of the highest burst.
+# Bursts at random times, on a slow baseline, in noise. The target is the
+# height of the highest burst.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import RidgeCV

@@ -119,7 +119,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             fitted = choose_ratio(self, X, y)
         if learns:
             teacher = self._fit_teacher(X, y)
-            transformer = self._learn(X, y, teacher, fitted.get("ratio_"))
+            transformer = self._learn(transformer, X, y, teacher, fitted.get("ratio_"))
             fitted["teacher_"] = teacher
         else:
             transformer.fit(X, y)
@@ -262,7 +262,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         with ctrl_c_raises(model):
             return model.fit(X, self._teacher_target(y))
 
-    def _learn(self, X, y, teacher, ratio=None):
+    def _learn(self, transformer, X, y, teacher, ratio=None):
         """Learn the wavelet from a trained teacher; with a ratio, along the path to it.
 
         Returns
@@ -270,7 +270,6 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         transformer : transformer
             It goes without the teacher, as the student does.
         """
-        transformer = clone(self._wavelet_transformer())
         learner = find_learner(transformer)
         learner.set_params(teacher=self._ask(teacher, y))
         if ratio is None:
