@@ -24,8 +24,8 @@ from sk_awave.datasets import make_bursts
 from sk_awave.inspection import wavelet_functions
 
 X, y = make_bursts(400, random_state=0, return_X_y=True)
-plt.figure(figsize=(7, 2.5))
-plt.plot(X[:4].T + 6 * np.arange(4), linewidth=0.8)
+plt.figure(figsize=(7, 2.5), layout="constrained")
+plt.plot(X[:4].T + 3 * np.arange(4), linewidth=0.8)
 plt.xlabel("sample")
 plt.yticks([])
 plt.show()
@@ -49,7 +49,11 @@ for wavelet, error in zip(pooling.wavelets_, pooling.path_, strict=True):
 # %%
 # These are real wavelets: orthonormal, of at most 12 taps.
 figure, axes = plt.subplots(
-    1, len(pooling.wavelets_), figsize=(7, 1.8), sharey=True
+    1,
+    len(pooling.wavelets_),
+    figsize=(7, 1.8),
+    sharey=True,
+    layout="constrained",
 )
 for ax, wavelet in zip(np.atleast_1d(axes), pooling.wavelets_, strict=True):
     functions = wavelet_functions(wavelet)
