@@ -32,15 +32,15 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_awave import AdaptiveSubbandPooling, SubbandPooling, WaveletTransformer
 from sk_awave.engine._filter_bank import library_filters
+from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import (
     encode_target,
     kernel,
     leave_one_out_error,
-    select_features,
 )
 
 #: The numbers of wavelets, and of single features, that are compared.
-N_WAVELETS, N_FEATURES = (1, 2, 4, 8), (20, 60)
+N_WAVELETS, N_FEATURES = (1, 2, 4, 8), (20, 60, 120, 500)
 
 
 def load_set(folder, name, n_resamples):
@@ -119,31 +119,45 @@ def run_split(X, y, train, test):
     ).fit(X_train)
     record("three statistics, decimated db5", 0.0, *transform(decimated))
     settings = {"target_type": "multiclass", "random_state": 0}
-    fixed, seconds = timed(
-        AdaptiveSubbandPooling(1, n_candidates=0, min_gain=0, **settings)
-    )
-    record("best fixed wavelet", seconds, *transform(fixed))
+    settings |= {"min_gain": 0, "n_features": None}
+    fixed, fixed_seconds = timed(AdaptiveSubbandPooling(1, n_candidates=0, **settings))
     library, seconds = timed(
-        AdaptiveSubbandPooling(4, n_candidates=0, min_gain=0, **settings)
+        AdaptiveSubbandPooling(4, n_candidates=0, order=1, **settings)
     )
     record("4 of the library", seconds, *transform(library))
     # The choice is greedy: the first wavelets of eight are those of fewer.
-    chosen, seconds = timed(
-        AdaptiveSubbandPooling(max(N_WAVELETS), min_gain=0, **settings)
-    )
-    F, G, per_series = transform(chosen)
-    n_chosen = len(chosen.wavelets_)
+    chosen, seconds = timed(AdaptiveSubbandPooling(max(N_WAVELETS), **settings))
+    sides = {
+        "best fixed": (fixed_seconds, *transform(fixed)),
+        "adaptive": (seconds, *transform(chosen)),
+    }
+    second = np.array(
+        [name.split("_")[1][0] == "|" for name in fixed.get_feature_names_out()]
+    )  # of envelopes
+    seconds, F, G, ms = sides["best fixed"]
+    record("best fixed wavelet", seconds, F[:, ~second], G[:, ~second], ms)
+    record("best fixed wavelet, envelopes", seconds, F, G, ms)
+    seconds, F, G, ms = sides["adaptive"]
     for n in N_WAVELETS:
-        name, most = f"adaptive, {n}", 0.9 * fixed.leave_one_out_error_
-        if not chosen.is_adapted_ or chosen.path_[n - 1] > most:
-            rows[name] = rows["best fixed wavelet"]
-        else:
-            k = F.shape[1] * n // n_chosen
-            record(name, seconds, F[:, :k], G[:, :k], per_series * n / n_chosen)
-    order = select_features(F, encode_target(y_train, True), max(N_FEATURES))
-    for n in N_FEATURES:
-        few = order[:n]
-        record(f"adaptive, {n} features", seconds, F[:, few], G[:, few], per_series)
+        for first_order in (True, False):
+            kind = "" if first_order else ", envelopes"
+            k = min(n, len(chosen.wavelets_))
+            most = 0.9 * fixed.leave_one_out_error_
+            if chosen.path_[k - 1] > most:
+                rows[f"adaptive, {n}{kind}"] = rows[f"best fixed wavelet{kind}"]
+                continue
+            columns = np.tile(~second if first_order else second | True, k)
+            columns = np.flatnonzero(columns)
+            share = ms * k / len(chosen.wavelets_)
+            record(f"adaptive, {n}{kind}", seconds, F[:, columns], G[:, columns], share)
+    target = encode_target(y_train, True)
+    for side, (seconds, F, G, ms) in sides.items():
+        start = time.perf_counter()
+        ranking = rank_features(F, target, min(N_FEATURES))
+        seconds += time.perf_counter() - start
+        for n in N_FEATURES:
+            few = ranking[:n]
+            record(f"{side}, {n} features", seconds, F[:, few], G[:, few], ms)
     return rows
 
 

@@ -324,7 +324,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if not hasattr(transformer, "layout_"):
             return features  # no coefficients, but features already
         if self.features == "auto":
-            pooling = SubbandPooling(features, statistics=STATISTICS)
+            pooling = SubbandPooling(features, statistics=STATISTICS, n_largest=6)
             features = FeatureUnion(
                 [("coefficients", features), ("statistics", pooling)],
                 verbose_feature_names_out=False,

@@ -10,7 +10,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sk_awave.engine import CoeffLayout, Tree
 from sk_awave.engine._filter_bank import make_wavelet
 from sk_awave.engine._layout import MAX_LEVEL
 from sk_awave.feature_extraction._bands import bands_of
@@ -18,12 +17,17 @@ from sk_awave.feature_extraction._choice import (
     choose_wavelets,
     encode,
     find_level,
+    make_layout,
     wavelet_candidates,
 )
-from sk_awave.feature_extraction._leave_one_out import select_features
+from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
+from sk_awave.feature_extraction._ragged import as_array, fill_ends, sort_by_length
+from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
+from sk_awave.feature_extraction._wavelet_pool import Compression, WaveletPool
 from sk_awave.utils._sklearn import (
     Interval,
+    Options,
     StrOptions,
     _check_feature_names_in,
     fit_context,
@@ -43,8 +47,14 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     leave-one-out error of a ridge. That error is exact, and costs one decomposition.
 
     Where this is little better than the best single wavelet of PyWavelets, this one is
-    kept. A ridge, such as `RidgeClassifierCV`, suits the features: the choice is made for
-    it.
+    kept. Of all features those are kept that a ridge weighs most, each beside all others.
+
+    Features are standardised over the training signals and compressed, 2 tanh(z / 2), so
+    that no outlier rules a linear model. Put a ridge after them, such as
+    `RidgeClassifierCV`: the choice is made for it.
+
+    Series of one axis may have unequal lengths: `X` is then a list of arrays, or an array
+    whose rows end in NaN. NaN elsewhere is an error: impute it first.
 
     Parameters
     ----------
@@ -69,12 +79,19 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         The number of levels. By default the logarithm to base 2 of the shortest axis,
         less 2, or for "dwt" PyWavelets' maximum; at least 1.
 
+    order : {1, 2}, default=2
+        With 2, features are computed of envelopes, too: the absolute values of a detail
+        band are transformed again, and five shares of each of its details, at the same
+        and at coarser scales, are pooled, as '|cD1|_cD3_above_q0.5'. They tell how
+        strongly and how fast an oscillation comes and goes. Wavelets are chosen
+        without them. Requires ``decomposition="stationary"``.
+
     statistics, segments, thresholds
         What is computed of each band, as in `SubbandPooling`.
 
-    n_features : int, default=None
-        How many single features are kept, chosen one after the other by the same error;
-        by default all.
+    n_features : int or None, default=500
+        How many features are kept at most. A ridge is fitted to all, the fifth with the
+        smallest weights is left out, and so on. With None all are kept.
 
     target_type : {"auto", "continuous", "multiclass"}, default="auto"
         Whether `y` holds numbers or classes. "auto" takes floats with a fraction for
@@ -103,7 +120,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
 
     leave_one_out_error_ : float
         The mean squared leave-one-out error with all of them, relative to the variance of
-        the target.
+        the target; with all features of the bands, and without envelopes.
 
     fixed_leave_one_out_error_ : float
         That of the best single wavelet of PyWavelets.
@@ -145,8 +162,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     >>> pooling = AdaptiveSubbandPooling(2, n_candidates=20, random_state=0).fit(X, y)
     >>> pooling.leave_one_out_error_ <= pooling.fixed_leave_one_out_error_
     True
-    >>> pooling.get_feature_names_out()[0]
-    'w1_cA3_above_q0.02'
+    >>> few = AdaptiveSubbandPooling(2, n_candidates=20, n_features=3, random_state=0)
+    >>> few.fit(X, y).get_feature_names_out().tolist()
+    ['w1_cD3_above_q0.98', 'w1_cD3_log_norm4', 'w1_cD2_max_1']
     """
 
     _parameter_constraints = {
@@ -155,6 +173,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         "n_candidates": [Interval(Integral, 0, None, closed="left")],
         "min_gain": [Interval(Real, 0, 1, closed="both")],
         "decomposition": [StrOptions({"stationary", "dwt"})],
+        "order": [Options(Integral, {1, 2})],
         "level": [Interval(Integral, 0, MAX_LEVEL, closed="both"), None],
         "statistics": [tuple, list],
         "segments": [tuple, list],
@@ -176,11 +195,12 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         n_candidates=100,
         min_gain=0.1,
         decomposition="stationary",
+        order=2,
         level=None,
-        statistics=("share_above",),
+        statistics=DEFAULT_STATISTICS,
         segments=(1,),
         thresholds=THRESHOLDS,
-        n_features=None,
+        n_features=500,
         target_type="auto",
         ndim=1,
         signal_shape=None,
@@ -193,6 +213,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         self.n_candidates = n_candidates
         self.min_gain = min_gain
         self.decomposition = decomposition
+        self.order = order
         self.level = level
         self.statistics = statistics
         self.segments = segments
@@ -207,12 +228,12 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y) -> Self:
-        """Choose the wavelets, and learn the thresholds of their bands.
+        """Choose wavelets and features, and learn the thresholds of their bands.
 
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
+                (n_samples, [n_channels,] *signal_shape), or list of arrays
             The signals.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             What is to be predicted.
@@ -225,12 +246,13 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-        X = validate_signals(self, X, reset=True)
-        target = encode(y, self.target_type)
-        check_consistent_length(X, target)
+        if self.order == 2 and self.decomposition == "dwt":
+            raise ValueError("order=2 requires decomposition='stationary'. Set order=1.")
         self._make_pool().check(name)
-        self._split = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
-        rows, rng = self._rows(X), check_random_state(self.random_state)
+        rows, order = self._validate(X, reset=True)
+        target = encode(y, self.target_type)
+        check_consistent_length(order, target)
+        target, rng = target[order], check_random_state(self.random_state)
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
         few = np.arange(len(rows))
         if len(rows) > _MAX_ROWS:
@@ -240,40 +262,43 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         )
         target = target[few] - target[few].mean(0)
         chosen = self._choose(rows[few], target, candidates)
-        names, self._filters = zip(*[candidates[i] for i in chosen], strict=True)
-        self.wavelets_ = [
-            make_wavelet(filters[0, 0], name)
-            for name, filters in zip(names, self._filters, strict=True)
-        ]
+        self.wavelets_ = [make_wavelet(f[0, 0], name) for name, f in chosen]
         self._pools = [
-            self._make_pool().fit(self._parts(rows, filters), len(rows))
-            for filters in self._filters
+            self._make_wavelet_pool(filters, self.order).fit(rows)
+            for _, filters in chosen
         ]
-        self._keep(rows[few], target)
+        features = self._compute(rows)
+        self._compression = Compression().fit(features)
+        features = self._compression.apply(features)
+        self.support_ = np.arange(features.shape[1])
+        if self.n_features is not None and self.n_features < features.shape[1]:
+            ranking = rank_features(features[few], target, self.n_features)
+            self.support_ = np.sort(ranking[: self.n_features])
         return self
 
     def transform(self, X) -> np.ndarray:
-        """Transform signals to the statistics of the bands of all chosen wavelets.
+        """Transform signals to the features of all chosen wavelets.
 
         Parameters
         ----------
-        X : array-like or tensor of the shape that was fitted
-            The signals.
+        X : array-like or tensor of the shape that was fitted, or list of arrays
+            The signals, none longer than the longest of `fit`.
 
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_features_out)
-            The statistics, by wavelet, channel and band; with the dtype of `X`.
+            The features, by wavelet, channel and band; with the dtype of `X`.
         """
         check_is_fitted(self)
-        X = validate_signals(self, X, reset=False)
-        features = self._compute(self._rows(X))[:, self.support_]
+        rows, order = self._validate(X, reset=False)
+        features = self._compression.apply(self._compute(rows))[:, self.support_]
+        features = features[np.argsort(order)]
         if not isinstance(X, torch.Tensor):
             return features
         return torch.from_numpy(features).to(X.device)
 
     def get_feature_names_out(self, input_features=None):
-        """Name the statistics.
+        """Name the features.
 
         Parameters
         ----------
@@ -287,32 +312,34 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        pools = zip(self._pools, self._filters, strict=True)
         names = [
             f"w{i}_{name}"
-            for i, (pool, filters) in enumerate(pools, start=1)
-            for name in pool.names(self._layout(filters))
+            for i, pool in enumerate(self._pools, start=1)
+            for name in pool.names(self._split[0] or 1)
         ]
         return np.asarray(names, dtype=object)[self.support_]
 
-    def _rows(self, X):
-        """Return signals as an array (n_samples, n_channels, *signal_shape)."""
-        X = X.cpu().numpy() if isinstance(X, torch.Tensor) else X
-        return X.reshape(len(X), -1, *self._split[1])
+    def _validate(self, X, reset):
+        """Return rows (n, n_channels, *signal_shape) by length, and their order."""
+        is_missing = None
+        if self.ndim == 1:
+            X, is_missing = fill_ends(X, None if reset else self._split[1][-1])
+        X = as_array(validate_signals(self, X, reset=reset))
+        if reset:
+            self._split = split_shape(self.sample_shape_, self.ndim, self.signal_shape)
+        return sort_by_length(X.reshape(len(X), -1, *self._split[1]), is_missing)
 
     def _make_pool(self):
-        return Pool(self.statistics, self.segments, self.thresholds)
+        return Pool(self.statistics, self.segments, self.thresholds, n_largest=1)
 
-    def _layout(self, filters):
-        """Return the layout of a sample in the bands of a wavelet."""
-        is_stationary = self.decomposition == "stationary"
-        mode = "periodization" if is_stationary else "symmetric"
-        tree = (Tree.stationary if is_stationary else Tree.dwt)(self.level_)
-        channels, shape = self._split
-        return CoeffLayout(shape, channels, filters.shape[-1], tree, mode)
+    def _make_wavelet_pool(self, filters, order):
+        layout = make_layout(
+            *self._split, filters.shape[-1], self.level_, self.decomposition
+        )
+        return WaveletPool(bands_of(layout, filters), self._make_pool(), order)
 
     def _choose(self, rows, target, candidates):
-        """Return the indices of the chosen candidates; store the errors."""
+        """Return names and filters of the chosen candidates; store the errors."""
         features = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._features)(rows, filters) for _, filters in candidates
         )
@@ -324,36 +351,20 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         self.fixed_leave_one_out_error_ = choice.fixed_error
         self.is_adapted_ = choice.is_adapted
         self.path_, self.leave_one_out_error_ = choice.path, choice.path[-1]
+        chosen = [candidates[i] for i in choice.indices]
         if self.verbose:
-            for i, error in zip(choice.indices, self.path_, strict=True):
-                print(f"{candidates[i][0]}: leave-one-out error = {error:.6g}")
-        return choice.indices
-
-    def _parts(self, rows, filters):
-        """Yield the bands of parts of the signals."""
-        return bands_of(self._layout(filters), filters).parts(rows)
+            for (name, _), error in zip(chosen, self.path_, strict=True):
+                print(f"{name}: leave-one-out error = {error:.6g}")
+        return chosen
 
     def _features(self, rows, filters):
-        """Return the features of one candidate, with thresholds of these signals."""
-        parts = list(self._parts(rows, filters))
-        pool = self._make_pool().fit(parts, len(rows))
-        return pool.compute(parts, self._layout(filters))
+        """Return the features of one candidate, compressed."""
+        features = self._make_wavelet_pool(filters, order=1).fit_compute(rows)
+        return Compression().fit(features).apply(features)
 
     def _compute(self, rows):
         """Return the features of all chosen wavelets."""
-        pools = zip(self._pools, self._filters, strict=True)
-        features = [
-            pool.compute(self._parts(rows, filters), self._layout(filters))
-            for pool, filters in pools
-        ]
-        return np.concatenate(features, axis=1)
-
-    def _keep(self, rows, target):
-        """Choose which features are kept."""
-        features = self._compute(rows)
-        self.support_ = np.arange(features.shape[1])
-        if self.n_features is not None and self.n_features < features.shape[1]:
-            self.support_ = np.sort(select_features(features, target, self.n_features))
+        return np.concatenate([pool.compute(rows) for pool in self._pools], axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from sk_awave.engine import Tree
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map
 from sk_awave.utils._validation import as_tensor
@@ -19,12 +20,19 @@ class Bands:
     Parameters
     ----------
     layout : CoeffLayout
-        Its channels are rows here.
+        Of signals of full length. Its channels are rows here.
     filters : ndarray of shape (level or 1, ndim or 1, 4, K)
+
+    Attributes
+    ----------
+    names, shapes : lists
+        Of the bands.
     """
 
     def __init__(self, layout, filters):
-        self.layout, self.filters = layout, torch.from_numpy(filters)
+        self.layout, self.filters = layout, torch.as_tensor(filters)
+        self.names = [band.name for band in layout.bands]
+        self.shapes = [band.shape for band in layout.bands]
 
     def parts(self, X):
         """Yield the bands of parts of the signals, as many as memory is to hold.
@@ -32,6 +40,8 @@ class Bands:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_channels, *signal_shape)
+            Signals may end in NaN, all channels at once: these are shorter. Those of one
+            length stand together.
 
         Yields
         ------
@@ -39,25 +49,34 @@ class Bands:
             One for each band.
         """
         size = max(1, PART_SIZE // (X.shape[1] * self.layout.n_coeffs_per_channel))
-        for start in range(0, len(X), size):
-            part = X[start : start + size]
-            bands = self._compute(part.reshape(-1, *part.shape[2:]))
-            yield [b.reshape(*part.shape[:2], *b.shape[1:]) for b in bands]
+        for alike in split_lengths(X):
+            for start in range(0, len(alike), size):
+                yield self.compute(alike[start : start + size])
+
+    def compute(self, X):
+        """Return an array (n_samples, n_channels, *band_shape) for each band."""
+        bands = self._compute(X.reshape(-1, *X.shape[2:]))
+        return [band.reshape(*X.shape[:2], *band.shape[1:]) for band in bands]
 
     def _compute(self, rows):
         """Return an array (n_rows, *band_shape) for each band."""
+        layout = self._resized(rows.shape[1:])
         with torch.no_grad():
             x = as_tensor(rows)
-            analysis = analysis_map(self.layout, self.filters, like=x[:0])
+            analysis = analysis_map(layout, self.filters, like=x[:0])
             parts = [
                 [
                     self._cut(y[:, band.start : band.stop].unflatten(1, band.shape), band)
-                    for band in self.layout.bands
+                    for band in layout.bands
                 ]
-                for part in x.split(rows_per_batch(self.layout))
+                for part in x.split(rows_per_batch(layout))
                 for y in [analysis.apply(self._extend(part))]
             ]
         return [torch.cat(band).numpy() for band in zip(*parts, strict=True)]
+
+    def _resized(self, shape):
+        """Return the layout of what is transformed for signals of a shape."""
+        return replace(self.layout, signal_shape=shape)
 
     def _extend(self, x):
         """Return what is transformed in place of signals."""
@@ -74,17 +93,10 @@ class MirroredBands(Bands):
     A stationary transform takes signals for periodic, and where the ends do not meet its
     coefficients tell of a jump that is none. The mirror image has no jump. What belongs
     to it is cut off again, and each coefficient stands where its atom has its centre.
-
-    Parameters
-    ----------
-    layout : CoeffLayout
-        Of the signals themselves.
-    filters : ndarray of shape (level or 1, ndim or 1, 4, K)
     """
 
-    def __init__(self, layout, filters):
-        twice = tuple(2 * length for length in layout.signal_shape)
-        super().__init__(replace(layout, signal_shape=twice), filters)
+    def _resized(self, shape):
+        return super()._resized(tuple(2 * length for length in shape))
 
     def _extend(self, x):
         for axis in range(1, x.ndim):
@@ -99,9 +111,84 @@ class MirroredBands(Bands):
         return coeffs
 
 
+class Envelopes:
+    """The bands of the absolute values of the details, which tell how these change.
+
+    Of each detail band the absolute values are a signal, of which the details at the same
+    and at coarser scales are the second order of the scattering transform [1]_. They
+    change slowly: every 2^(level - 1)-th is taken, twice as many as the band has when it
+    is decimated.
+
+    Parameters
+    ----------
+    bands : MirroredBands
+        Of one filter bank at all levels.
+
+    Attributes
+    ----------
+    names, shapes : lists
+        Of the bands, such as '|cD2|_cD3'.
+
+    References
+    ----------
+    .. [1] J. Bruna, S. Mallat. "Invariant scattering convolution networks." IEEE TPAMI
+       35, 2013.
+    """
+
+    def __init__(self, bands):
+        self.bands = bands
+        details = [band for band in bands.layout.bands if band.kind == "detail"]
+        self.pairs = [(a, b) for a in details for b in details if b.level >= a.level]
+        self.names = [f"|{a.name}|_{b.name}" for a, b in self.pairs]
+        self.shapes = [
+            tuple(-(-length // _step(a)) for length in b.shape) for a, b in self.pairs
+        ]
+
+    def parts(self, X):
+        """Yield the bands of parts of the signals, as those of `Bands`."""
+        for first in self.bands.parts(X):
+            second = []
+            for band, coeffs in zip(self.bands.layout.bands, first, strict=True):
+                if band.kind == "detail":
+                    places = slice(None, None, _step(band))
+                    envelope = coeffs[(..., *[places] * (coeffs.ndim - 2))]
+                    _, *details = self._at(band.level).compute(np.abs(envelope))
+                    second += details
+            yield second
+
+    def _at(self, level):
+        """Return the bands that envelopes of a level are split into."""
+        layout = self.bands.layout
+        tree = Tree.stationary(layout.level - level + 1)
+        return MirroredBands(replace(layout, tree=tree), self.bands.filters)
+
+
+def _step(band):
+    return 2 ** (band.level - 1)
+
+
 def bands_of(layout, filters):
     """Return the bands of a transform, of a stationary one with mirrored ends."""
     return (Bands if layout.tree.is_decimated else MirroredBands)(layout, filters)
+
+
+def split_lengths(X):
+    """Split signals where their length changes, and cut off the NaN at their ends.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *signal_shape)
+
+    Returns
+    -------
+    list of ndarrays of shape (n', n_channels, *shape)
+    """
+    if not np.isnan(X[(..., *[-1] * (X.ndim - 2))]).any():
+        return [X]
+    lengths = np.count_nonzero(~np.isnan(X[:, 0]), axis=-1)
+    starts = np.flatnonzero(np.diff(lengths)) + 1
+    parts = np.split(X, starts)
+    return [part[..., : np.count_nonzero(~np.isnan(part[0, 0]))] for part in parts]
 
 
 def split_bands(flat, layout):

@@ -7,7 +7,7 @@ import torch
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
 
-from sk_awave.engine import FilterBank
+from sk_awave.engine import CoeffLayout, FilterBank, Tree
 from sk_awave.engine._filter_bank import library_filters
 from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
 from sk_awave.engine._layout import resolve_level
@@ -53,6 +53,15 @@ def find_level(shape, filter_length, decomposition, level):
         return resolve_level(shape, filter_length, "symmetric", level)
     # With mirrored ends, filters may be longer than the signal.
     return max(1, min(shape).bit_length() - 3) if level is None else level
+
+
+def make_layout(n_channels, shape, filter_length, level, decomposition):
+    """Return the layout of signals in the bands of a wavelet."""
+    if decomposition == "stationary":
+        tree, mode = Tree.stationary(level), "periodization"
+    else:
+        tree, mode = Tree.dwt(level), "symmetric"
+    return CoeffLayout(shape, n_channels, filter_length, tree, mode)
 
 
 def encode(y, target_type):

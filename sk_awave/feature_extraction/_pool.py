@@ -79,9 +79,7 @@ class Pool:
         self : Pool
         """
         thinned = [[_thin(band, n_samples) for band in bands] for bands in parts]
-        bands = [np.concatenate(band) for band in zip(*thinned, strict=True)]
-        by_channel = [np.moveaxis(band, 1, 0) for band in bands]
-        by_channel = [band.reshape(len(band), -1) for band in by_channel]
+        by_channel = [np.concatenate(band, axis=1) for band in zip(*thinned, strict=True)]
         largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
         unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
         by_channel = [band / unit for band in by_channel]  # for squares to fit
@@ -95,22 +93,21 @@ class Pool:
         ]
         return self
 
-    def compute(self, parts, layout):
+    def compute(self, parts, names):
         """Pool bands.
 
         Parameters
         ----------
         parts : iterable of lists of arrays of shape (n', n_channels, *band_shape)
             The bands of parts of the signals.
-        layout : CoeffLayout
-            Of the signals, for names.
+        names : list of str
+            Of the bands.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
             By channel, then by band, segment and statistic.
         """
-        names = [band.name for band in layout.bands]
         return np.concatenate([self._compute_part(part, names) for part in parts])
 
     def _compute_part(self, bands, names):
@@ -123,16 +120,15 @@ class Pool:
         pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
         return pooled.reshape(len(pooled), -1)
 
-    def names(self, layout):
-        """Name the features of the bands of a layout."""
+    def names(self, names, shapes, n_channels):
+        """Name the features of bands with these names and shapes."""
         names = [
-            f"{band.name}{segment}_{value}"
-            for band in layout.bands
-            for place, segment in cut_segments(band.shape, self.segments)
+            f"{name}{segment}_{value}"
+            for name, shape in zip(names, shapes, strict=True)
+            for place, segment in cut_segments(shape, self.segments)
             for statistic in self.statistics
             for value in statistic_names(statistic, _size(place), self)
         ]
-        n_channels = layout.n_channels or 1
         if n_channels > 1:
             names = [f"ch{c}_{name}" for c in range(n_channels) for name in names]
         return names
@@ -160,12 +156,13 @@ def _thin(band, n_rows):
 
     Returns
     -------
-    ndarray of shape (n', n_channels, m)
+    ndarray of shape (n_channels, m)
     """
     flat = band.reshape(*band.shape[:2], -1)
     step = max(1, n_rows * flat.shape[-1] // SAMPLE_SIZE)
     row_step = -(-step // flat.shape[-1])
-    return flat[::row_step, :, :: max(1, step // row_step)]
+    thinned = flat[::row_step, :, :: max(1, step // row_step)]
+    return np.moveaxis(thinned, 1, 0).reshape(band.shape[1], -1)
 
 
 def _size(place):

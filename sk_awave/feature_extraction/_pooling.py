@@ -14,6 +14,8 @@ from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
+from sk_awave.feature_extraction._ragged import as_array, fill_ends, sort_by_length
+from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
 from sk_awave.utils._sklearn import Interval, _check_feature_names_in, fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -30,6 +32,10 @@ class SubbandPooling(BaseOfBands):
     only the transformer knows where in its flat output each band stands. All parameters
     of both can then be tuned together, as ``transformer__wavelet`` or ``n_largest``.
 
+    Series of one axis may have unequal lengths, for a `WaveletTransformer`: `X` is then a
+    list of arrays, or an array whose rows end in NaN. NaN elsewhere is an error: impute
+    it first.
+
     Parameters
     ----------
     transformer : transformer, default=None
@@ -40,7 +46,8 @@ class SubbandPooling(BaseOfBands):
         learning a wavelet each time. For a stationary transform signals are continued by
         their mirror image, whose coefficients are not pooled.
 
-    statistics : tuple of str, default=("share_above",)
+    statistics : tuple of str, default=("share_above", "positive_share", \
+            "log_mean_abs", "log_rms", "log_norm4", "mean", "max", "min")
         What is computed of each band, in this order:
 
         - "share_above": the shares of its coefficients above thresholds, which are
@@ -69,8 +76,8 @@ class SubbandPooling(BaseOfBands):
     thresholds : tuple of float, default=(.02, .1, .2, .35, .5, .65, .8, .9, .98)
         The quantiles that "share_above" learns as thresholds.
 
-    n_largest : int, default=6
-        The number of order statistics "max", "min" and "absmax", as in [1]_. A band of
+    n_largest : int, default=1
+        The number of order statistics "max", "min" and "absmax"; 6 in [1]_. A band of
         fewer coefficients has as many as it has coefficients.
 
     quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
@@ -125,10 +132,10 @@ class SubbandPooling(BaseOfBands):
         self,
         transformer=None,
         *,
-        statistics=("share_above",),
+        statistics=DEFAULT_STATISTICS,
         segments=(1,),
         thresholds=THRESHOLDS,
-        n_largest=6,
+        n_largest=1,
         quantiles=(0.05, 0.25, 0.5, 0.75, 0.95),
     ):
         self.transformer = transformer
@@ -167,9 +174,17 @@ class SubbandPooling(BaseOfBands):
         """
         pool = self._make_pool()
         pool.check(type(self).__name__)
+        X, is_missing = fill_ends(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
+        if is_missing is not None and not isinstance(
+            unfreeze(self._template()), WaveletTransformer
+        ):
+            raise ValueError(
+                "Only a WaveletTransformer pools signals of unequal lengths. Cut them to "
+                "one length to learn a wavelet from them."
+            )
         self._fit_bands(X, y, fit_params)
-        self._pool = pool.fit(self._parts(X), len(X))
+        self._pool = pool.fit(self._parts(X, is_missing)[0], len(X))
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -194,7 +209,11 @@ class SubbandPooling(BaseOfBands):
             If an energy is too large for the dtype of `X`.
         """
         check_is_fitted(self)
-        pooled = self._pool.compute(self._parts(X), self.transformer_.layout_)
+        layout = self.transformer_.layout_
+        X, is_missing = fill_ends(X, layout.signal_shape[-1])
+        parts, order = self._parts(X, is_missing)
+        pooled = self._pool.compute(parts, [band.name for band in layout.bands])
+        pooled = pooled[np.argsort(order)]
         if not isinstance(X, torch.Tensor):
             return pooled
         return torch.from_numpy(pooled).to(X.device)
@@ -215,7 +234,9 @@ class SubbandPooling(BaseOfBands):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        names = self._pool.names(self.transformer_.layout_)
+        layout = self.transformer_.layout_
+        bands = [(band.name, band.shape) for band in layout.bands]
+        names = self._pool.names(*zip(*bands, strict=True), layout.n_channels or 1)
         return np.asarray(names, dtype=object)
 
     def _template(self):
@@ -232,17 +253,14 @@ class SubbandPooling(BaseOfBands):
             quantiles=self.quantiles,
         )
 
-    def _parts(self, X):
-        """Yield the bands of parts of the signals."""
+    def _parts(self, X, is_missing):
+        """Return an iterator over the bands of parts, and the order of the signals."""
         layout, wavelet = self.transformer_.layout_, unfreeze(self.transformer_)
-        if layout.tree.is_decimated or not isinstance(wavelet, BaseWaveletTransformer):
-            flat = self.transformer_.transform(X)
-            yield split_bands(_as_array(flat), layout)
-        else:
-            X = _as_array(validate_signals(wavelet, X, reset=False))
-            rows = X.reshape(len(X), -1, *layout.signal_shape)
-            yield from bands_of(layout, wavelet.filter_bank_).parts(rows)
-
-
-def _as_array(X):
-    return X.cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+        has_filters = isinstance(wavelet, BaseWaveletTransformer)
+        if is_missing is None and (layout.tree.is_decimated or not has_filters):
+            flat = as_array(self.transformer_.transform(X))
+            return iter([split_bands(flat, layout)]), np.arange(len(flat))
+        X = as_array(validate_signals(wavelet, X, reset=False))
+        rows = X.reshape(len(X), -1, *layout.signal_shape)
+        rows, order = sort_by_length(rows, is_missing)
+        return bands_of(layout, wavelet.filter_bank_).parts(rows), order

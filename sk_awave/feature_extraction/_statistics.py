@@ -11,6 +11,19 @@ from scipy.special import entr
 #: Added to energies before their logarithm, so that no energy gives -27.6.
 LOG_OFFSET = 1e-12
 
+#: What is pooled by default: most of it free of units, and each of one value only but for
+#: the shares above thresholds.
+DEFAULT_STATISTICS = (
+    "share_above",
+    "positive_share",
+    "log_mean_abs",
+    "log_rms",
+    "log_norm4",
+    "mean",
+    "max",
+    "min",
+)
+
 #: The floor of the scale-free logarithms, in units of the training data.
 FLOOR = 1e-3
 

@@ -6,7 +6,12 @@ import pywt
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
 from sk_awave.feature_extraction import _bands
-from sk_awave.feature_extraction._bands import bands_of, cut_segments, split_bands
+from sk_awave.feature_extraction._bands import (
+    Envelopes,
+    bands_of,
+    cut_segments,
+    split_bands,
+)
 
 
 def make_bands(name, shape, level, n_channels=None):
@@ -96,3 +101,55 @@ def test_segments_cover_a_band_once():
     assert (covered == 1).all()
     with pytest.raises(ValueError, match=r"shape \(2,\) cannot be cut into 3 segments"):
         cut_segments((2,), (1, 3))
+
+
+def test_envelopes_by_pywavelets():
+    X = np.random.default_rng(0).standard_normal((3, 2, 40))
+    level = 3
+    _, bands = make_bands("sym4", (40,), level, 2)
+    envelopes = Envelopes(bands)
+    (actual,) = envelopes.parts(X)
+    assert envelopes.names == [
+        *["|cD3|_cD3", "|cD2|_cD3", "|cD2|_cD2"],
+        *["|cD1|_cD3", "|cD1|_cD2", "|cD1|_cD1"],
+    ]
+    (first,) = bands.parts(X)
+    expected = []
+    for j, band in enumerate(first[1:]):
+        step, n_levels = 2 ** (level - 1 - j), j + 1
+        envelope = np.abs(band)[..., ::step]
+        length = envelope.shape[-1]
+        twice = np.concatenate([envelope, envelope[..., ::-1]], axis=-1)
+        missing = -twice.shape[-1] % 2**n_levels
+        assert missing == 0
+        coeffs = pywt.swt(twice, "sym4", n_levels, trim_approx=True, norm=True)
+        for k, detail in enumerate(coeffs[1:]):
+            shift = (2 ** (n_levels - k) - 1) // 2
+            expected.append(np.roll(detail, shift, axis=-1)[..., :length])
+    for band, coeffs, shape in zip(actual, expected, envelopes.shapes, strict=True):
+        assert band.shape[2:] == shape
+        np.testing.assert_allclose(band, coeffs, atol=1e-12)
+
+
+def test_envelopes_of_images_have_all_orientations():
+    X = np.random.default_rng(0).standard_normal((2, 1, 12, 9))
+    _, bands = make_bands("db2", (12, 9), 2)
+    envelopes = Envelopes(bands)
+    (actual,) = envelopes.parts(X)
+    assert len(envelopes.names) == len(set(envelopes.names)) == 9 + 18
+    assert [band.shape[2:] for band in actual] == envelopes.shapes
+
+
+def test_envelopes_tell_a_steady_oscillation_from_one_that_comes_and_goes():
+    t = np.arange(256)
+    steady = np.cos(np.pi / 2 * t)
+    beats = steady * np.cos(2 * np.pi * t / 32)
+    X = np.stack([steady, np.sqrt(2) * beats])[:, None]
+    _, bands = make_bands("sym8", (256,), 4, 1)
+    (first,), (second,) = bands.parts(X), Envelopes(bands).parts(X)
+    energies = [np.square(band[:, 0]).mean(-1) for band in first]
+    total = np.sum(energies, axis=0)
+    assert total[0] == pytest.approx(total[1], rel=0.05)
+    slow = Envelopes(bands).names.index("|cD1|_cD3")
+    strength = np.square(second[slow][:, 0]).mean(-1)
+    assert strength[1] > 10 * strength[0]

@@ -12,7 +12,6 @@ from sk_awave.feature_extraction._leave_one_out import (
     encode_target,
     kernel,
     leave_one_out_error,
-    select_features,
     standardise,
 )
 
@@ -138,10 +137,6 @@ def test_units_do_not_matter(n, p):
         kernel(features * units - units), p, encode_target(-1e4 * y + 7, False)
     )
     assert other == (pytest.approx(error), strength)
-    np.testing.assert_array_equal(
-        select_features(features * units - units, target, 4),
-        select_features(features, target, 4),
-    )
 
 
 def test_a_constant_output_changes_nothing_but_counts_as_none():
@@ -154,15 +149,13 @@ def test_a_constant_output_changes_nothing_but_counts_as_none():
 
 @pytest.mark.parametrize("classifies", [False, True])
 def test_constant_targets_have_no_error(classifies):
-    groups, kernels, sizes, _ = make_groups(9, 12)
+    _, kernels, sizes, _ = make_groups(9, 12)
     target = encode_target(np.full(9, 0.1), classifies)
     np.testing.assert_array_equal(target, 0)
     assert leave_one_out_error(kernels[0], sizes[0], target)[0] == 0
     indices, errors = choose_groups(kernels, sizes, target, 3)
     assert len(set(indices)) == 3
     assert errors == [0, 0, 0]
-    selected = select_features(np.hstack(groups), target, 3)
-    assert len(set(selected)) == 3
 
 
 def test_two_rows_predict_each_other():
@@ -171,13 +164,11 @@ def test_two_rows_predict_each_other():
     indices, errors = choose_groups([kernel(features)], [2], target, 1)
     assert indices == [0]
     assert errors == pytest.approx([4])
-    assert sorted(select_features(features, target, 2)) == [0, 1]
 
 
 def test_one_row_has_no_error():
     target = encode_target([3.0], False)
     assert leave_one_out_error(kernel([[1.0, 2.0]]), 2, target)[0] == 0
-    assert len(select_features([[1.0, 2.0]], target, 2)) == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -257,41 +248,3 @@ def test_groups_end_when_all_are_chosen():
     np.testing.assert_array_equal(kernels, originals)
     assert choose_groups(kernels, sizes, target, 2, chosen=range(4)) == ([], [])
     assert choose_groups([], [], target, 2) == ([], [])
-
-
-@pytest.mark.parametrize("n_selected", [0, 1, 5, 12])
-@pytest.mark.parametrize("n_outputs", [1, 3])
-def test_errors_with_each_feature(n_selected, n_outputs):
-    features = standardise(random(10, 16))
-    target = encode_target(random(10, n_outputs, seed=1), False)
-    selected, candidates = features[:, :n_selected], features[:, n_selected:]
-    errors = _leave_one_out._errors_with_each(selected, candidates, target, STRENGTHS)
-    for k, candidate in enumerate(candidates.T):
-        matrix = kernel(np.column_stack([selected, candidate]))
-        for strength, error in zip(STRENGTHS, errors[:, k], strict=True):
-            expected = leave_one_out_error(matrix, n_selected + 1, target, [strength])[0]
-            assert error == pytest.approx(expected, rel=1e-8)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_features_are_those_of_an_exhaustive_choice(seed):
-    features = random(25, 15, seed=seed)
-    y = features[:, :3].sum(axis=1) + random(25, seed=9 + seed)
-    target = encode_target(y, False)
-    kernels = [kernel(feature[:, None]) for feature in features.T]
-    expected, _ = exhaustive_choice(kernels, [1] * 15, target, 6)
-    assert select_features(features, target, 6).tolist() == expected
-
-
-def test_informative_features_are_selected_first():
-    features = random(120, 200)
-    labels = np.argmax(features[:, [5, 50, 150]] + 0.3 * random(120, 3, seed=1), axis=1)
-    target = encode_target(labels, True)
-    assert sorted(select_features(features, target, 3)) == [5, 50, 150]
-
-
-def test_constant_features_are_not_selected():
-    features = np.hstack([np.ones((20, 2)), random(20, 3), np.full((20, 1), 0.1)])
-    target = encode_target(random(20, seed=1), False)
-    assert sorted(select_features(features, target, 6)) == [2, 3, 4]
-    assert select_features(features[:, :2], target, 6).shape == (0,)

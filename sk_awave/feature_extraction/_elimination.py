@@ -1,0 +1,70 @@
+"""Ranks features by leaving out those that a ridge weighs least."""
+
+import numpy as np
+from scipy.linalg import eigh
+
+from sk_awave.feature_extraction._leave_one_out import (
+    STRENGTHS,
+    _errors,
+    _penalties,
+    standardise,
+)
+
+#: The share of the features that is left out between two fits.
+SHARE_LEFT_OUT = 0.2
+
+
+def rank_features(features, target, n_best=1):
+    """Return features from the best to the worst.
+
+    A ridge is fitted to all features, with the strength of the least leave-one-out error;
+    those with the smallest weights are left out, and the next ridge is fitted to the
+    others [1]_. Adding features one by one chooses among many that look good by chance;
+    this judges each beside all others, which overfits much less.
+
+    Parameters
+    ----------
+    features : array-like of shape (n, p)
+    target : ndarray of shape (n, n_outputs)
+        As `encode_target` returns it.
+    n_best : int
+        How many are left at the end. These are ranked by the weights of the last fit.
+
+    Returns
+    -------
+    ranking : ndarray of int of shape (p,)
+        Constant features come last.
+
+    References
+    ----------
+    .. [1] G. Uribarri, F. Barone, A. Ansuini, E. Fransén. "Detach-ROCKET: sequential
+       feature selection for time series classification with random convolutional
+       kernels." Data Mining and Knowledge Discovery 38, 2024.
+    """
+    features = standardise(features)
+    varies = features.any(axis=0)
+    left, worst_first = np.flatnonzero(varies), [np.flatnonzero(~varies)]
+    while len(left):
+        order = left[np.argsort(_weights(features[:, left], target), kind="stable")]
+        n_next = min(len(left) - 1, int((1 - SHARE_LEFT_OUT) * len(left)))
+        n_next = max(n_next, n_best) if len(left) > n_best else 0
+        n_out = len(left) - n_next
+        worst_first.append(order[:n_out])
+        left = np.sort(order[n_out:])
+    return np.concatenate(worst_first)[::-1]
+
+
+def _weights(features, target):
+    """Return the sum over outputs of each feature's squared weight in the best ridge."""
+    n, p = features.shape
+    if p < n:
+        values, right = eigh(features.T @ features, driver="evd", check_finite=False)
+        kept = values > np.finfo(float).eps * max(n, p) * values[-1]
+        values, vectors = values[kept], features @ right[:, kept] / np.sqrt(values[kept])
+    else:
+        values, vectors = eigh(features @ features.T, driver="evd", check_finite=False)
+        values = np.maximum(values, 0)
+    penalties = _penalties(STRENGTHS, n, p)
+    penalty = penalties[_errors(values, vectors, target, penalties).argmin()]
+    outputs = (vectors.T @ target) / (values + penalty)[:, None]
+    return np.square(features.T @ (vectors @ outputs)).sum(axis=1)
