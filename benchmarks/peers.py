@@ -47,6 +47,7 @@ from sk_awave import (
 )
 from sk_awave.attribution import input_gradients
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
+from sk_awave.engine._kernel import instruction_sets
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import (
     Attribution,
@@ -71,7 +72,7 @@ TOLERANCE = 1e-4
 ENOUGH_SECONDS, QUICK_SIZE = 0.02, 700_000
 
 ABOUT = f"""\
-# {{title}}
+# Benchmarks
 
 Written by `python benchmarks/peers.py` on {{date}}: {{machine}}; {{versions}}.{{missing}}
 
@@ -186,7 +187,7 @@ def table(title, note, header, rows):
     """Return a section of the report."""
     lines = [header, ["---"] * len(header), *rows]
     body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"## {title}\n\n{note}\n\n{body}\n"
+    return f"## Benchmarks\n\n{note}\n\n{body}\n"
 
 
 def kept(shapes, quick):
@@ -697,11 +698,6 @@ def extra_memory(what, name, shape):
     return (peak() - before) / X.nbytes
 
 
-def hide_numba():
-    """Make as if numba were not installed."""
-    sys.modules["numba"] = None
-
-
 def measure_memory(rounds, quick):
     """Measure peaks, each in a process of its own, forked from one that is small."""
     if quick or not importlib.util.find_spec("resource"):
@@ -710,10 +706,7 @@ def measure_memory(rounds, quick):
     cases += [("step", shape) for shape in ((100_000, 64), (100, 65_536))]
     limits, rows = {"transform": 2.5, "step": 4.0}, []
     context = multiprocessing.get_context("forkserver")
-    initializer = hide_numba if sys.modules.get("numba", ...) is None else None
-    with ProcessPoolExecutor(
-        1, context, initializer=initializer, max_tasks_per_child=1
-    ) as pool:
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
         for what, shape in cases:
             names = FUNCTIONS[what](noise((2, *shape[1:])))
             peaks = {n: pool.submit(extra_memory, what, n, shape).result() for n in names}
@@ -797,14 +790,10 @@ def about(rounds):
         )
     here = dict(zip(PEERS, (pywt, awave, ptwt, pytorch_wavelets), strict=True))
     names = ["sk_awave", "numpy", "torch", *(name for name in PEERS if here[name])]
-    title = "Benchmarks without numba"
-    with contextlib.suppress(ImportError):
-        names.append(importlib.import_module("numba").__name__)
-        title = "Benchmarks"
     missing = ", ".join(name for name in PEERS if not here[name])
     versions = [f"{name} {metadata.version(name)}" for name in names]
+    versions.append(f"kernel {(instruction_sets() or ['none'])[0]}")
     return ABOUT.format(
-        title=title,
         date=date.today(),
         machine=f"{cpu}, {os.cpu_count()} CPUs, {platform.system()}",
         versions=", ".join([f"Python {platform.python_version()}", *versions]),
@@ -820,10 +809,7 @@ def main():
     parser.add_argument("--rounds", type=int, help="by default 7")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--output", type=Path, help="where to write the report, too")
-    parser.add_argument("--without-numba", action="store_true", help="leave it unused")
     args = parser.parse_args()
-    if args.without_numba:
-        hide_numba()
     rounds = args.rounds or (3 if args.quick else 7)
     parts = [about(rounds)]
     print(parts[0], flush=True)

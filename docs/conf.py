@@ -70,7 +70,6 @@ html_sidebars = {
         "get_started",
         "extending",
         "benchmarks",
-        "benchmarks_without_numba",
         "bibliography",
         "changelog",
     )

@@ -40,7 +40,6 @@ ONLY_IN = {
         "datasets/_ecg.py",
         "datasets/_wavelet_regression.py",
     },
-    "numba": {"engine/_compiled.py"},
     "matplotlib": {"inspection/_plot/_panels.py"},
 }
 

@@ -18,15 +18,19 @@ FILES = (
     "constraints.txt",
     "pyproject.toml",
     "setup.cfg",
+    "setup.py",
 )
 MADE = ("__pycache__", "_build", "auto_examples", "generated", "*.egg-info", ".*_cache")
+BUILT = "sk_awave/engine/_kernel.lib.so"
 
 
 def test_sdist_holds_what_its_tests_need(tmp_path):
     source = tmp_path / "source"
     for folder in FOLDERS:
         shutil.copytree(
-            ROOT / folder, source / folder, ignore=shutil.ignore_patterns(*MADE)
+            ROOT / folder,
+            source / folder,
+            ignore=shutil.ignore_patterns(*MADE, "*.lib.*"),
         )
     for file in FILES:
         shutil.copy(ROOT / file, source)
@@ -35,7 +39,12 @@ def test_sdist_holds_what_its_tests_need(tmp_path):
         for path in source.rglob("*")
         if path.is_file()
     }
-    made = ("tests/__pycache__/a.pyc", "docs/_build/index.html", "docs/generated/a.rst")
+    made = (
+        "tests/__pycache__/a.pyc",
+        "docs/_build/index.html",
+        "docs/generated/a.rst",
+        BUILT,
+    )
     for name in made:
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).touch()

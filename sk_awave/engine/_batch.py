@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from sk_awave.engine._boundary import adjoint_mode
+from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
-from sk_awave.engine._linear_map import LinearMap
+from sk_awave.engine._linear_map import LinearMap, Whole
 from sk_awave.engine._transform import analysis_map, synthesis_map
 
 
@@ -36,18 +39,31 @@ class Maps:
     @cached_property
     def analysis(self) -> LinearMap:
         """The map of signals to coefficients."""
-        return self._on_signals(analysis_map(self.layout, self._filters))
+        return self._collected(analysis_map(self.layout, self._filters, self._like))
 
     @cached_property
     def synthesis(self) -> LinearMap:
         """The map of coefficients to signals."""
-        return self._on_signals(synthesis_map(self.layout, self._filters))
+        return self._collected(synthesis_map(self.layout, self._filters, self._like))
 
-    def _on_signals(self, linear_map: LinearMap) -> LinearMap:
-        factors = [factor.to(self._like) for factor in linear_map.factors]
-        if self._collects:
-            factors = [factor.detach().requires_grad_() for factor in factors]
-            self._made += zip(linear_map.factors, factors, strict=True)
+    @cached_property
+    def matrices(self) -> tuple[Any, Any]:
+        """The matrices of both, of a transform that may be a single product."""
+        if self.analysis.matrix is not None:
+            return self.analysis.matrix, self.synthesis.matrix
+        mode = self.layout.mode
+        pairs, adjoint = self._filters.split(2, -2)
+        both = (pairs, mode), (adjoint.flip(-1), adjoint_mode(mode))
+        maps = [Whole(self.layout, *each) for each in both]
+        made = [each.at([each.factors[0].to(self._like)]) for each in maps]
+        analysis, adjoint = (self._collected(each).factors[0] for each in made)
+        return analysis, adjoint.mT
+
+    def _collected(self, linear_map: LinearMap) -> LinearMap:
+        if not self._collects:
+            return linear_map
+        factors = [factor.detach().requires_grad_() for factor in linear_map.factors]
+        self._made += zip(linear_map.factors, factors, strict=True)
         return linear_map.at(factors)
 
     def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -108,6 +124,24 @@ class Batch:
         """
         assert self.input_gradients is not None, "no term asks for them without"
         return self.maps.synthesis.T.apply(self.input_gradients.flatten(0, 1))
+
+    def coeffs_norm(self) -> Tensor:
+        """Return the mean over samples and bands of the norm of the coefficients."""
+        analysis, scale = self.maps.analysis, self.scales[0]
+        if isinstance(analysis, Kernel):
+            return self._kernel_norm(analysis, self.x, scale)
+        return self.l1_norm(self.coeffs, scale)
+
+    def scores_norm(self) -> Tensor:
+        """Return the mean over samples and bands of the norm of the scores."""
+        adjoint, scale = self.maps.synthesis.T, self.scales[1]
+        if isinstance(adjoint, Kernel) and self.input_gradients is not None:
+            return self._kernel_norm(adjoint, self.input_gradients, scale)
+        return self.l1_norm(self.scores, scale)
+
+    def _kernel_norm(self, kernel: Kernel, data: Tensor, scale: float) -> Tensor:
+        value = kernel.norm(data.flatten(0, 1), self.smoothing * scale)
+        return value / (self.n * (self.maps.layout.level + 1))
 
     def l1_norm(self, values: Tensor, scale: float) -> Tensor:
         """Return the mean over samples and bands of the weighted (smoothed) L1 norm."""

@@ -113,7 +113,7 @@ class Sparsity(SignalTerm):
 
     def value(self, batch):
         """Add the norms of the coefficients."""
-        return batch.l1_norm(batch.coeffs, batch.scales[0])
+        return batch.coeffs_norm()
 
 
 class Attribution(SignalTerm):
@@ -133,14 +133,13 @@ class Attribution(SignalTerm):
 
     def value(self, batch):
         """Add the norms of the scores."""
-        scores, (x_scale, scale) = batch.scores, batch.scales
-        if self.multiply:
-            n_channels = batch.x.shape[1]
-            n_targets = batch.input_gradients.shape[1] // n_channels
-            scores = scores.unflatten(-2, (-1, n_targets, n_channels))
-            scores = scores * batch.coeffs.unflatten(-2, (-1, 1, n_channels))
-            scores, scale = scores.flatten(-4, -2), scale * x_scale
-        return batch.l1_norm(scores, scale)
+        if not self.multiply:
+            return batch.scores_norm()
+        n_channels = batch.x.shape[1]
+        n_targets = batch.input_gradients.shape[1] // n_channels
+        scores = batch.scores.unflatten(-2, (-1, n_targets, n_channels))
+        scores = scores * batch.coeffs.unflatten(-2, (-1, 1, n_channels))
+        return batch.l1_norm(scores.flatten(-4, -2), math.prod(batch.scales))
 
 
 class Reconstruction(SignalTerm):
@@ -158,7 +157,8 @@ class Reconstruction(SignalTerm):
         """Add the errors."""
         moments = None if batch.moments is None else batch.moments()
         if moments is not None:
-            error = batch.maps.analysis.matrix @ batch.maps.synthesis.matrix
+            analysis, synthesis = batch.maps.matrices
+            error = analysis @ synthesis
             error = error - torch.eye(error.shape[-1]).to(error)
             value = (error * (moments @ error)).sum((-2, -1))
             return value * (len(batch.x) / batch.n)

@@ -1,9 +1,9 @@
 """Analysis and synthesis as linear maps: the one place where a route is chosen.
 
-A short signal is multiplied with the matrix of the whole transform (`Whole`). Of longer
+The compiled kernel (`Kernel`) serves data on the CPU, where it was built. Elsewhere a
+short signal is multiplied with the matrix of the whole transform (`Whole`). Of longer
 ones each level is taken along each axis (`Cascade`), or their spectra are multiplied if
-the transform is stationary (`Fourier`). Data that are only to be transformed
-may go through compiled loops (`Loops`). The factors of all maps are functions of the
+the transform is stationary (`Fourier`). The factors of all maps are functions of the
 filters, by operations of torch, and products of torch are differentiated by products.
 """
 
@@ -16,9 +16,9 @@ from sk_awave.engine._axis_steps import DENSE_SIZE
 from sk_awave.engine._boundary import adjoint_mode
 from sk_awave.engine._cascade import Cascade
 from sk_awave.engine._fourier import Fourier
+from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._linear_map import LinearMap, Whole
-from sk_awave.engine._loops import Loops
 
 #: The entries up to which a matrix is made for samples of several axes: long filters make
 #: far more coefficients of short axes than there are samples.
@@ -38,8 +38,9 @@ def analysis_map(
         shared by them. The factors are differentiable functions of them, in float64 on
         the CPU.
     like : tensor, default=None
-        What has the dtype and the device of data that are only to be transformed, with
-        nothing to differentiate: compiled loops may then take part.
+        What has the dtype and the device of the data. The kernel may then serve, which
+        is differentiated once; by default factors are in float64, and can be
+        differentiated again.
     """
     return _choose(layout, filters[..., :2, :], layout.mode, like)
 
@@ -61,6 +62,8 @@ def _choose(
 ) -> LinearMap:
     """Choose a route for a transform by filters of shape (..., 2, K)."""
     pairs = pairs.cpu()
+    if like is not None and Kernel.serves(layout, like):
+        return Kernel(layout, pairs, mode)
     chosen: LinearMap
     if is_whole(layout):
         chosen = Whole(layout, pairs, mode)
@@ -70,8 +73,7 @@ def _choose(
         chosen = Cascade(layout, pairs, mode)
     if like is None:
         return chosen
-    chosen = chosen.at([factor.to(like) for factor in chosen.factors])
-    return Loops(chosen, pairs) if Loops.serve(layout, like) else chosen
+    return chosen.at([factor.to(like) for factor in chosen.factors])
 
 
 def is_whole(layout: CoeffLayout) -> bool:

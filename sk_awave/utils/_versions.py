@@ -1,12 +1,14 @@
 """What to say about an installation when something is wrong with it."""
 
+import ctypes
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import sk_awave
 
-#: The dependencies by their names on PyPI, and numba, which is optional.
+#: The dependencies by their names on PyPI.
 PACKAGES = (
     "numpy",
     "scipy",
@@ -15,7 +17,6 @@ PACKAGES = (
     "PyWavelets",
     "joblib",
     "skorch",
-    "numba",
 )
 
 
@@ -36,6 +37,7 @@ def show_versions():
     print(f"sk_awave: {sk_awave.__version__}")
     for package in PACKAGES:
         print(f"{package}: {_installed_version(package)}")
+    print(f"transforms on the CPU: {_back_end()}")
     import torch  # last, as it may be what is broken
 
     print(f"build of torch: {torch.__version__}")  # the CPU's, or CUDA's
@@ -49,3 +51,15 @@ def _installed_version(package):
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _back_end():
+    """Say what serves transforms; by the file alone, as the engine may be broken."""
+    for path in (Path(sk_awave.__file__).parent / "engine").glob("_kernel.lib.*"):
+        try:
+            name_of_set = ctypes.CDLL(str(path)).kernel_set
+        except OSError:  # of another platform
+            continue
+        name_of_set.restype, name_of_set.argtypes = ctypes.c_char_p, [ctypes.c_int64]
+        return f"compiled kernel ({name_of_set(0).decode()})"
+    return "torch (no kernel built)"

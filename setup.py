@@ -1,0 +1,76 @@
+"""Builds the compiled kernel, where there is a compiler; pyproject.toml says the rest."""
+
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+#: The options by which each instruction set of x86 is compiled; `_kernel.cpp` chooses one
+#: when it runs. Other processors, and MSVC, have what the compiler takes for granted.
+X86_SETS = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")] + ["-mfma"],
+}
+
+
+class BuildKernel(build_ext):
+    """Compiles the source once for each instruction set, into a plain C library."""
+
+    def get_ext_filename(self, ext_name):
+        """Name a library that every Python can load."""
+        suffix = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
+        return str(Path(*ext_name.split("."))) + f".lib.{suffix}"
+
+    def get_export_symbols(self, ext):
+        """Say that there is no function for Python to initialize."""
+        return []
+
+    def build_extension(self, ext):
+        """Compile and link; without a compiler the maps of torch serve."""
+        is_msvc = self.compiler.compiler_type == "msvc"
+        options = ["/std:c++17", "/O2", "/EHsc"] if is_msvc else ["-std=c++17", "-O3"]
+        options += [] if is_msvc else ["-fvisibility=hidden", "-fno-math-errno", "-g0"]
+        options += [] if is_msvc else ["-ffp-contract=fast", "-pthread"]
+        sets = {"baseline": []}
+        if not is_msvc and self.plat_name.endswith(("x86_64", "amd64", "i686")):
+            sets |= X86_SETS
+        parts = [([("KERNEL_X86", None)] if len(sets) > 1 else [], [])]
+        parts += [([("KERNEL_SET", name)], extra) for name, extra in sets.items()]
+        objects = []
+        for macros, extra in parts:
+            name = next((value for _, value in macros if value), "choice")
+            objects += self.compiler.compile(
+                ext.sources,
+                output_dir=str(Path(self.build_temp, name)),
+                macros=macros,
+                extra_postargs=options + extra,
+                depends=ext.sources,
+            )
+        target = Path(self.get_ext_fullpath(ext.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.compiler.link_shared_object(
+            objects,
+            str(target),
+            extra_postargs=[] if is_msvc else ["-pthread"],
+            target_lang="c++",
+        )
+
+
+class PlatformWheel(bdist_wheel):
+    """Tags the wheel for the platform, and for every Python."""
+
+    def get_tag(self):
+        """Return the tags of Python, ABI and platform."""
+        return "py3", "none", super().get_tag()[2]
+
+
+setup(
+    cmdclass={"build_ext": BuildKernel, "bdist_wheel": PlatformWheel},
+    ext_modules=[
+        Extension(
+            "sk_awave.engine._kernel", ["sk_awave/engine/_kernel.cpp"], optional=True
+        )
+    ],
+)

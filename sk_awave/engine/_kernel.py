@@ -1,0 +1,271 @@
+"""The compiled kernel as a linear map: what serves data on the CPU where it was built.
+
+``_kernel.cpp`` says how it works. It takes PyWavelets' tree, float32 and float64, any
+filters and boundary mode; maps of torch serve all else, and where there is no kernel.
+"""
+
+import ctypes
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from sk_awave.engine._boundary import extension
+from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._linear_map import LinearMap
+from sk_awave.engine._tree import Tree
+
+#: The bytes of the signals that a thread takes at a time, all levels of which stay in its
+#: cache; and of as many long signals as fill the lanes of a vector, if these are to be
+#: interleaved. Longer signals are taken one by one.
+PART_BYTES, MAX_LANES, INTERLEAVED_BYTES = 2**19, 32, 2**23
+
+#: The values below which another thread would take longer to start than it saves.
+VALUES_PER_THREAD = 2**16
+
+#: The tasks, as ``_kernel.cpp`` counts them.
+_ANALYSE, _TRANSPOSE, _NORM, _PULL = range(4)
+
+_POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+
+
+class _Transform(ctypes.Structure):
+    """What a transform is, as in ``_kernel.cpp``."""
+
+    _fields_ = [
+        *[(name, _INT) for name in ("ndim", "level", "taps", "left", "terms", "width")],
+        *[(name, _POINTER) for name in ("lengths", "index", "weight")],
+        ("n_values", _INT),
+        ("n_coeffs", _INT),
+    ]
+
+
+class _Job(ctypes.Structure):
+    """A call, as in ``_kernel.cpp``, which fills in what is not named here."""
+
+    _fields_: ClassVar[Any] = [
+        ("transform", ctypes.POINTER(_Transform)),
+        ("task", ctypes.c_int),
+        ("is_double", _INT),
+        ("n_banks", _INT),
+        ("n_rows", _INT),
+        *[(name, _POINTER) for name in ("filters", "x", "y")],
+        *[(name, _INT) for name in ("x_step", "y_step")],
+        *[(name, _POINTER) for name in ("out", "weights")],
+        ("smoothing", _DOUBLE),
+        ("rows_per_part", _INT),
+        ("own", _POINTER * 5),
+    ]
+
+
+@lru_cache(maxsize=1)
+def load_kernel() -> Any:
+    """Return the library that was built with the package, or None."""
+    for path in sorted(Path(__file__).parent.glob("_kernel.lib.*")):
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError:  # of another platform
+            continue
+        sizes = [library.kernel_size(i) for i in range(2)]
+        if sizes != [ctypes.sizeof(_Transform), ctypes.sizeof(_Job)]:
+            continue  # built from an earlier source
+        library.kernel_set.restype = ctypes.c_char_p
+        library.kernel_set.argtypes = [_INT]
+        library.kernel_run.argtypes = [_POINTER, _INT, _INT, _POINTER, _POINTER]
+        return library
+    return None
+
+
+def instruction_sets() -> list[str]:
+    """Name the instruction sets that the kernel can use here, the one it uses first."""
+    library, names = load_kernel(), list[str]()
+    while library and (name := library.kernel_set(len(names))):
+        names.append(name.decode())
+    return names
+
+
+class Kernel(LinearMap):
+    """Analysis by the compiled kernel, a differentiable function of its filters.
+
+    The only factor holds the filters of each level and axis, (..., level, ndim, 2, K), in
+    float64 whatever the data are.
+    """
+
+    #: The instruction set, counted from the widest that there is.
+    instruction_set = 0
+
+    def _make_factors(self, pairs):
+        self._transform = _describe(self.layout, self.mode)
+        by_level = self.layout.level, len(self.layout.signal_shape)
+        return (pairs.expand(*pairs.shape[:-4], *by_level, -1, -1),)
+
+    @staticmethod
+    def serves(layout: CoeffLayout, like: Tensor) -> bool:
+        """Tell whether there is a kernel, and it takes such transforms and data."""
+        return (
+            layout.level > 0
+            and layout.tree == Tree.dwt(layout.level)
+            and like.device.type == "cpu"
+            and like.dtype in (torch.float32, torch.float64)
+            and load_kernel() is not None
+        )
+
+    def apply(self, x, out=None):
+        """Transform rows of signals."""
+        return self._map(_ANALYSE, x, out)
+
+    def apply_transpose(self, y, out=None):
+        """Take rows of coefficients to rows of signals, by the transpose."""
+        return self._map(_TRANSPOSE, y, out)
+
+    def norm(self, x: Tensor, smoothing: float) -> Tensor:
+        """Return the L1 norm of the coefficients of all rows, smoothed as in `Batch`.
+
+        They count with the weights of their bands, and are not kept: the gradient with
+        respect to the filters is taken with the value.
+        """
+        return _Norm.apply(self, x, smoothing, *self.factors)
+
+    def _map(self, task: int, rows: Tensor, out: Tensor | None) -> Tensor:
+        (pairs,) = self.factors
+        if torch.is_grad_enabled() and (pairs.requires_grad or rows.requires_grad):
+            result = _Map.apply(self, task, rows, pairs)
+            return result if out is None else out.copy_(result)
+        return self.run(task, rows, pairs, out)
+
+    def run(
+        self, task: int, rows: Tensor, pairs: Tensor, out: Tensor | None = None
+    ) -> Tensor:
+        """Map rows, of all banks or of each, to an array that is made unless given."""
+        is_analysis, layout = task == _ANALYSE, self.layout
+        n_axes = len(layout.signal_shape) if is_analysis else 1
+        shape = (layout.n_coeffs_per_channel,) if is_analysis else layout.signal_shape
+        shape = (*pairs.shape[:-4], rows.shape[-n_axes - 1], *shape)
+        fits = out is not None and out.is_contiguous()
+        made: Any = out if fits else rows.new_empty(shape)
+        source = "x" if is_analysis else "y"
+        self._call(task, pairs, **{source: rows}, out=made)
+        return made if out is None or out is made else out.copy_(made)
+
+    def pull(self, x: Tensor, y: Tensor, pairs: Tensor) -> Tensor:
+        """Return the gradient of ``<A x, y>`` with respect to the filters of `A`."""
+        return self._call(_PULL, pairs, x=x, y=y)[1]
+
+    def _call(
+        self, task: int, pairs: Tensor, x=None, y=None, out=None, smoothing=0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Do a task; return values and slopes of filters, by bank."""
+        layout, kept = self.layout, []  # that arrays stay while C has their addresses
+        n_values = math.prod(layout.signal_shape)
+        n_banks = math.prod(pairs.shape[:-4])
+        job = _Job(ctypes.pointer(self._transform), task, smoothing=smoothing)
+        for name, rows, size in (
+            ("x", x, n_values),
+            ("y", y, layout.n_coeffs_per_channel),
+        ):
+            if rows is not None:
+                rows = rows.detach().contiguous()
+                kept.append(rows)
+                setattr(job, name, rows.data_ptr())
+                job.is_double = rows.dtype == torch.float64
+                total = rows.numel() // size
+                n_axes = len(layout.signal_shape) if name == "x" else 1
+                by_bank = rows.ndim > n_axes + 1
+                job.n_rows = total // n_banks if by_bank and n_banks else total
+                setattr(job, f"{name}_step", job.n_rows * size if by_bank else 0)
+        filters = pairs.detach().double().flip(-1).contiguous()
+        values = torch.zeros(pairs.shape[:-4], dtype=torch.float64)
+        slopes = torch.zeros(pairs.shape, dtype=torch.float64)
+        job.n_banks, job.filters = n_banks, filters.data_ptr()
+        if out is not None:
+            job.out = out.data_ptr()
+        if task == _NORM and layout.weights is not None:
+            weights = np.ascontiguousarray(layout.weights)
+            job.weights = weights.ctypes.data
+        size = max(n_values, layout.n_coeffs_per_channel)
+        job.rows_per_part = _rows_per_part(size * (8 if job.is_double else 4))
+        work = n_banks * job.n_rows * size
+        n_threads = min(torch.get_num_threads(), 1 + work // VALUES_PER_THREAD)
+        if work and load_kernel().kernel_run(
+            ctypes.byref(job),
+            self.instruction_set,
+            n_threads,
+            values.data_ptr(),
+            slopes.data_ptr(),
+        ):
+            raise MemoryError("There is too little memory for the transform.")
+        return values, slopes.flip(-1)
+
+
+class _Map(Function):
+    """Analysis or its transpose, and its derivatives."""
+
+    @staticmethod
+    def forward(ctx, kernel, task, rows, pairs):
+        ctx.kernel, ctx.task = kernel, task
+        ctx.save_for_backward(rows, pairs)
+        return kernel.run(task, rows, pairs)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        kernel, task = ctx.kernel, ctx.task
+        rows, pairs = ctx.saved_tensors
+        for_rows = for_pairs = None
+        if ctx.needs_input_grad[2]:
+            other = _TRANSPOSE if task == _ANALYSE else _ANALYSE
+            for_rows = kernel.run(other, gradient, pairs).sum_to_size(rows.shape)
+        if ctx.needs_input_grad[3]:
+            x, y = (rows, gradient) if task == _ANALYSE else (gradient, rows)
+            for_pairs = kernel.pull(x, y, pairs)
+        return None, None, for_rows, for_pairs
+
+
+class _Norm(Function):
+    """The L1 norm of coefficients, and its derivative with respect to filters."""
+
+    @staticmethod
+    def forward(ctx, kernel, x, smoothing, pairs):
+        value, slope = kernel._call(_NORM, pairs, x=x, smoothing=smoothing)
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (slope,) = ctx.saved_tensors
+        return None, None, None, gradient[..., None, None, None, None] * slope
+
+
+def _rows_per_part(n_bytes: int) -> int:
+    """Return how many signals of a size a thread takes at a time."""
+    if MAX_LANES * n_bytes > INTERLEAVED_BYTES:
+        return 1
+    return max(MAX_LANES, 1 << (PART_BYTES // n_bytes).bit_length() >> 1)
+
+
+@lru_cache(maxsize=128)
+def _describe(layout: CoeffLayout, mode: str) -> _Transform:
+    """Describe a transform to the kernel."""
+    lengths = np.array(layout.shapes, np.int64)
+    level, ndim = layout.level, len(layout.signal_shape)
+    taps = layout.filter_length
+    tables = [[extension(n, taps, mode) for n in shape] for shape in lengths[:-1]]
+    widest = np.max([weight.shape for row in tables for *_, weight in row], axis=0)
+    index = np.zeros((level, ndim, *widest), np.int64)
+    weight = np.zeros(index.shape)
+    for j, row in enumerate(tables):
+        for axis, (_, indices, weights) in enumerate(row):
+            places = (j, axis, slice(len(indices)), slice(indices.shape[1]))
+            index[places], weight[places] = indices, weights
+    transform = _Transform(ndim, level, taps, tables[0][0][0], *widest.tolist())
+    transform.arrays = lengths, index, weight  # which live as long as it does
+    transform.lengths, transform.index, transform.weight = (
+        array.ctypes.data for array in transform.arrays
+    )
+    transform.n_values = math.prod(layout.signal_shape)
+    transform.n_coeffs = layout.n_coeffs_per_channel
+    return transform
