@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from sk_awave.engine._boundary import adjoint_mode
 from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
-from sk_awave.engine._linear_map import LinearMap, Whole
+from sk_awave.engine._linear_map import LinearMap
 from sk_awave.engine._transform import analysis_map, synthesis_map
 
 
@@ -45,19 +43,6 @@ class Maps:
     def synthesis(self) -> LinearMap:
         """The map of coefficients to signals."""
         return self._collected(synthesis_map(self.layout, self._filters, self._like))
-
-    @cached_property
-    def matrices(self) -> tuple[Any, Any]:
-        """The matrices of both, of a transform that may be a single product."""
-        if self.analysis.matrix is not None:
-            return self.analysis.matrix, self.synthesis.matrix
-        mode = self.layout.mode
-        pairs, adjoint = self._filters.split(2, -2)
-        both = (pairs, mode), (adjoint.flip(-1), adjoint_mode(mode))
-        maps = [Whole(self.layout, *each) for each in both]
-        made = [each.at([each.factors[0].to(self._like)]) for each in maps]
-        analysis, adjoint = (self._collected(each).factors[0] for each in made)
-        return analysis, adjoint.mT
 
     def _collected(self, linear_map: LinearMap) -> LinearMap:
         if not self._collects:
@@ -98,9 +83,9 @@ class Batch:
         times the mean absolute value of the data that c is a coefficient of.
     scales : tuple of two floats
         The mean absolute value of all signals, and of all gradients.
-    moments : callable, default=None
-        If the batch is a part of all signals, returns their second moments, of shape
-        (n_values, n_values), or None where they are too many.
+    stand_ins : callable, default=None
+        If the batch is a part of all signals, returns rows (n_values, *signal_shape) with
+        the second moments of these, divided by n; None where they are no fewer.
     """
 
     x: Tensor
@@ -110,7 +95,7 @@ class Batch:
     maps: Maps
     smoothing: float = 0.0
     scales: tuple[float, float] = (1.0, 1.0)
-    moments: Callable[[], Tensor | None] | None = None
+    stand_ins: Callable[[], Tensor | None] | None = None
 
     @cached_property
     def coeffs(self) -> Tensor:

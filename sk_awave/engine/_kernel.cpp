@@ -5,10 +5,10 @@
 //
 // Note [lanes]
 //     The samples of a block of signals are interleaved, so that a vector holds the same
-//     sample of several signals: no shuffle is needed within a filter, whatever its length
-//     and the boundary mode, and all levels are taken while the block is in the cache. Of
-//     signals too long or too few for that, one is taken at a time, and the lanes are parts
-//     of it (`tiles`) or, along other axes of an image, its columns.
+//     sample of several signals: no shuffle is needed within a filter, whatever its
+//     length and the boundary mode, and all levels are taken while the block is in the
+//     cache. Of signals too long or too few for that, one is taken at a time, and the
+//     lanes are parts of it (`tiles`) or, along other axes of an image, its columns.
 //
 // Note [ends of a signal]
 //     Coefficients that do not see beyond the ends are filtered where the signal lies.
@@ -29,6 +29,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 typedef std::int64_t Int;
 
@@ -510,6 +514,10 @@ struct Worker {
     for (auto& part : wanted) {
       *part.place = (T*)place;
       place += part.size * sizeof(T) / 64 * 64 + 64;
+#ifdef __SANITIZE_ADDRESS__  // what lies in between is no one's
+      char* end = (char*)(*part.place + part.size);
+      if (memory) __asan_poison_memory_region(end, place - end);
+#endif
     }
     if (memory) memset(sums, 0, sizeof(T) * 2 * K * N);
     if (memory && job.task == NORM)
@@ -848,7 +856,8 @@ struct Worker {
   }
 
   void part(Int p) {
-    Int per_bank = job.n_parts / job.n_banks, bank = p / per_bank, size = level * ndim * 2 * K;
+    Int per_bank = job.n_parts / job.n_banks, bank = p / per_bank;
+    Int size = level * ndim * 2 * K;
     for (Int i = 0; i < size; i++) filters[i] = (T)job.filters[bank * size + i];
     bool pulls = job.task == NORM || job.task == PULL;
     slope = pulls ? job.slopes + p * size : nullptr;
@@ -913,8 +922,11 @@ std::vector<Set> available() {
 #ifdef KERNEL_X86
   __builtin_cpu_init();
   bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+  bool has_avx512 = __builtin_cpu_supports("avx512f") &&
+                    __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512bw");
+  if (has_avx2 && has_avx512)
     sets.push_back({"AVX-512", work_avx512});
   if (has_avx2) sets.push_back({"AVX2", work_avx2});
 #endif
@@ -937,7 +949,8 @@ EXPORT int kernel_size(int which) { return which ? sizeof(Job) : sizeof(Transfor
 
 // Do a job by an instruction set; `value` and `slope` are sums over rows of each bank.
 // Returns 0, or 1 where there is too little memory.
-EXPORT int kernel_run(Job* job, Int set, Int n_threads, double* value, double* slope) try {
+EXPORT int kernel_run(Job* job, Int set, Int n_threads, double* value,
+                      double* slope) try {
   const Transform& t = *job->transform;
   Int per_bank = (job->n_rows + job->rows_per_part - 1) / job->rows_per_part;
   Int size = t.level * t.ndim * 2 * t.taps;

@@ -114,7 +114,7 @@ class Objective:
         gradient : ndarray of shape (n_parameters,)
         """
         original = self._as_original(theta).requires_grad_()
-        value = torch.zeros((), dtype=torch.float64)
+        values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
             maps = Maps(self.layout, filters, self.x, collects=True)
@@ -124,17 +124,19 @@ class Objective:
                 for term, weight in terms:
                     part = part + weight * term.value(batch)
                 part.backward()
-                value = value + part.detach().double().cpu()
+                values.append(part.detach().double())
             outputs, slopes = maps.gradients()
             for penalty, weight in self._counted(FilterTerm):
                 part = weight * penalty.value(filters[..., 2, :])
-                value = value + part.detach()
+                values.append(part.detach())
                 outputs.append(part)
                 slopes.append(torch.ones_like(part))
             (gradient,) = torch.autograd.grad(
                 outputs, original, slopes, allow_unused=True, materialize_grads=True
             )
-        return float(value), gradient.detach().numpy().ravel()  # for torch < 2.4
+        return float(
+            sum(map(float, values))
+        ), gradient.detach().numpy().ravel()  # for torch < 2.4
 
     def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.
@@ -183,7 +185,7 @@ class Objective:
         """Yield the signals in batches of a size, or those of a mini-batch as one."""
         if size is None:
             # Of a single product, the results and their slopes then stay in a cache.
-            share = 4 if is_whole(self.layout) else 1
+            share = 1 if maps.analysis.matrix is None else 4
             size = max(1, rows_per_batch(self.layout) // (share * self.x.shape[1]))
         parts = [slice(i, i + size) for i in range(0, len(self.x), size)]
         parts = parts if rows is None else [rows]
@@ -193,16 +195,18 @@ class Objective:
                 None if a is None else a[part] for a in (self.input_gradients, self.y)
             )
             x, scales = self.x[part], self._scales
-            moments = (lambda: self._moments) if rows is None else None
-            yield Batch(x, gradients, y, n, maps, smoothing, scales, moments)
+            stand_ins = (lambda: self._stand_ins) if rows is None else None
+            yield Batch(x, gradients, y, n, maps, smoothing, scales, stand_ins)
 
     @cached_property
-    def _moments(self) -> Tensor | None:
-        """The second moments of short signals, summed over channels, divided by n."""
-        if not is_whole(self.layout):
-            return None
+    def _stand_ins(self) -> Tensor | None:
+        """A root of the second moments of short signals, divided by n, in its rows."""
         rows = self.x.flatten(0, 1).flatten(1)
-        return rows.T @ rows / len(self.x)
+        if not is_whole(self.layout) or len(rows) <= rows.shape[1]:
+            return None
+        squares, axes = torch.linalg.eigh((rows.T @ rows / len(self.x)).double())
+        roots = (squares.clamp(min=0).sqrt() * axes).T  # rounding makes some negative
+        return roots.to(self.x).unflatten(1, self.layout.signal_shape)
 
     def _signal_terms(self, every: bool = False) -> list[tuple[SignalTerm, float]]:
         """Return the terms of signals that count, or all that there is data for."""

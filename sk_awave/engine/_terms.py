@@ -145,9 +145,9 @@ class Attribution(SignalTerm):
 class Reconstruction(SignalTerm):
     """The squared error of the signals reconstructed from their coefficients.
 
-    Where analysis and synthesis are single matrices ``W`` and ``V``, it is the trace of
-    ``E^T M E``, with ``E = W V - I`` and the second moments `M` of the signals, and costs
-    nothing that grows with their number.
+    It depends on the second moments of the signals alone. Where short signals are many, a
+    few rows with the same moments stand for them, and it costs nothing that grows with
+    their number.
     """
 
     name = "reconstruction"
@@ -155,15 +155,13 @@ class Reconstruction(SignalTerm):
 
     def value(self, batch):
         """Add the errors."""
-        moments = None if batch.moments is None else batch.moments()
-        if moments is not None:
-            analysis, synthesis = batch.maps.matrices
-            error = analysis @ synthesis
-            error = error - torch.eye(error.shape[-1]).to(error)
-            value = (error * (moments @ error)).sum((-2, -1))
-            return value * (len(batch.x) / batch.n)
-        error = batch.maps.synthesis.apply(batch.coeffs) - batch.x.flatten(0, 1)
-        return error.square().flatten(1 - batch.x.ndim).sum(-1) / batch.n
+        rows = None if batch.stand_ins is None else batch.stand_ins()
+        if rows is None:
+            rows, coeffs, share = batch.x.flatten(0, 1), batch.coeffs, 1 / batch.n
+        else:
+            coeffs, share = batch.maps.analysis.apply(rows), len(batch.x) / batch.n
+        error = batch.maps.synthesis.apply(coeffs) - rows
+        return error.square().flatten(1 - batch.x.ndim).sum(-1) * share
 
 
 class _Penalty(FilterTerm):

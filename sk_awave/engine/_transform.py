@@ -8,8 +8,10 @@ filters, by operations of torch, and products of torch are differentiated by pro
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from sk_awave.engine._axis_steps import DENSE_SIZE
@@ -73,7 +75,16 @@ def _choose(
         chosen = Cascade(layout, pairs, mode)
     if like is None:
         return chosen
-    return chosen.at([factor.to(like) for factor in chosen.factors])
+    return chosen.at(_brought_to(like, chosen.factors))
+
+
+def _brought_to(like: Tensor, factors: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Cast factors, and bring them to where the data are in one transfer each way."""
+    if like.device.type == "cpu" or len(factors) < 2:
+        return [factor.to(like) for factor in factors]
+    flat = torch.cat([factor.flatten() for factor in factors]).to(like)
+    parts = flat.split([factor.numel() for factor in factors])
+    return [part.view(factor.shape) for part, factor in zip(parts, factors, strict=True)]
 
 
 def is_whole(layout: CoeffLayout) -> bool:

@@ -1,0 +1,138 @@
+"""Fuzz the compiled kernel under sanitizers, which find errors of memory and arithmetic.
+
+Run it from a checkout, as a program that is instrumented like the library::
+
+    CXX=g++ python benchmarks/fuzz_kernel.py --seconds 60
+
+It builds the kernel with ``-fsanitize=address,undefined``, starts itself anew with the
+runtime of the sanitizer loaded first, and gives each instruction set random shapes,
+modes, levels, filters, strides and numbers of rows, none and one included. Nothing is
+printed of what is clean but a count; the first error ends it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "sk_awave" / "engine" / "_kernel.cpp"
+OPTIONS = ["-std=c++17", "-O1", "-g", "-fPIC", "-pthread", "-fno-math-errno"]
+OPTIONS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+SETS = {
+    "choice": ["-DKERNEL_X86"],
+    "baseline": ["-DKERNEL_SET=baseline"],
+    "avx2": ["-DKERNEL_SET=avx2", "-mavx2", "-mfma"],
+    "avx512": ["-DKERNEL_SET=avx512", "-mfma"]
+    + [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")],
+}
+
+
+def build(folder):
+    """Build the instrumented library, and return its path."""
+    compiler, objects = os.environ.get("CXX", "g++"), []
+    for name, extra in SETS.items():
+        objects.append(str(folder / f"{name}.o"))
+        command = [compiler, *OPTIONS, *extra, "-c", str(SOURCE), "-o", objects[-1]]
+        subprocess.run(command, check=True)
+    library = folder / "_kernel.lib.so"
+    subprocess.run([compiler, *OPTIONS, "-shared", *objects, "-o", library], check=True)
+    return library
+
+
+def restart(library, arguments):
+    """Run this file again with the runtime of the sanitizer, and return its status."""
+    compiler = os.environ.get("CXX", "g++")
+    found = subprocess.run(
+        [compiler, "-print-file-name=libasan.so"], check=True, capture_output=True
+    )
+    preload = found.stdout.decode().strip()
+    environment = os.environ | {
+        "LD_PRELOAD": preload,
+        "ASAN_OPTIONS": "detect_leaks=0",  # of Python, there are many
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "FUZZED_KERNEL": str(library),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def strided(rng, tensor):
+    """Return the same values, perhaps not contiguous."""
+    import torch
+
+    if rng.random() < 0.5:
+        return tensor
+    wide = torch.stack([tensor, tensor], -1)
+    return wide[..., 0]
+
+
+def try_once(rng):
+    """Do one random transform in every way."""
+    import torch
+
+    from sk_awave.engine import CoeffLayout, Tree
+    from sk_awave.engine._boundary import MODES, adjoint_mode
+    from sk_awave.engine._kernel import Kernel, instruction_sets
+
+    ndim = rng.integers(1, 4)
+    longest = {1: 400, 2: 40, 3: 12}[ndim]
+    shape = tuple(int(n) for n in rng.integers(1, longest, ndim))
+    if ndim == 1 and rng.random() < 0.2:
+        shape = (int(rng.integers(4_000, 80_000)),)
+    mode = MODES[rng.integers(len(MODES))]
+    taps = 2 * int(rng.integers(1, 24 if ndim == 1 else 6))
+    level = int(rng.integers(1, 6))
+    n_rows = int(rng.choice([0, 1, 2, 7, 8, 9, 16, 17, 33]))
+    n_rows = min(n_rows, 3) if shape[0] > 4_000 else n_rows
+    banks = () if rng.random() < 0.7 else (int(rng.integers(1, 4)),)
+    layout = CoeffLayout(shape, None, taps, Tree.dwt(level), mode)
+    pairs = torch.from_numpy(rng.normal(size=(*banks, level, ndim, 2, taps)))
+    pairs /= taps
+    try:
+        kernel = Kernel(layout, pairs, mode if rng.random() < 0.6 else adjoint_mode(mode))
+    except ValueError:  # too short for the mode
+        return
+    kernel.instruction_set = int(rng.integers(len(instruction_sets())))
+    kernel.factors = (kernel.factors[0].requires_grad_(),)
+    dtype = [torch.float32, torch.float64][rng.integers(2)]
+    x = torch.from_numpy(rng.normal(size=(n_rows, *shape))).to(dtype)
+    x = strided(rng, x).requires_grad_()
+    coeffs = kernel.apply(x)
+    back = kernel.T.apply(coeffs)
+    norms = kernel.norm(x, float(rng.choice([0.0, 0.1])))
+    ((back**2).sum() + norms.sum()).backward()
+
+
+def main():
+    """Fuzz until the time is over."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    if "FUZZED_KERNEL" not in os.environ:
+        with tempfile.TemporaryDirectory() as folder:
+            sys.exit(restart(build(Path(folder)), sys.argv[1:]))
+
+    from sk_awave.engine import _kernel
+
+    # Beside the library that was built, as if it were installed.
+    _kernel.__file__ = str(Path(os.environ["FUZZED_KERNEL"]).parent / "_kernel.py")
+    _kernel.VALUES_PER_THREAD = 2**10  # threads take part
+    rng, stop, count = np.random.default_rng(args.seed), time.time() + args.seconds, 0
+    while time.time() < stop:
+        _kernel.PART_BYTES = int(2 ** rng.integers(8, 20))
+        _kernel.INTERLEAVED_BYTES = int(2 ** rng.integers(8, 24))
+        try_once(rng)
+        count += 1
+    print(f"{count} random transforms, {', '.join(_kernel.instruction_sets())}: clean")
+
+
+if __name__ == "__main__":
+    main()
