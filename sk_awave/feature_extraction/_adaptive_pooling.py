@@ -47,7 +47,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     leave-one-out error of a ridge. That error is exact, and costs one decomposition.
 
     Where this is little better than the best single wavelet of PyWavelets, this one is
-    kept. Of all features those are kept that a ridge weighs most, each beside all others.
+    kept. With `n_features` only those are kept that a ridge weighs most.
 
     Features are standardised over the training signals and compressed, 2 tanh(z / 2), so
     that no outlier rules a linear model. Put a ridge after them, such as
@@ -89,9 +89,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     statistics, segments, thresholds
         What is computed of each band, as in `SubbandPooling`.
 
-    n_features : int or None, default=500
+    n_features : int, default=None
         How many features are kept at most. A ridge is fitted to all, the fifth with the
-        smallest weights is left out, and so on. With None all are kept.
+        smallest weights is left out, and so on. By default all are kept.
 
     target_type : {"auto", "continuous", "multiclass"}, default="auto"
         Whether `y` holds numbers or classes. "auto" takes floats with a fraction for
@@ -200,7 +200,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         statistics=DEFAULT_STATISTICS,
         segments=(1,),
         thresholds=THRESHOLDS,
-        n_features=500,
+        n_features=None,
         target_type="auto",
         ndim=1,
         signal_shape=None,

@@ -136,8 +136,13 @@ class Envelopes:
     """
 
     def __init__(self, bands):
-        self.bands = bands
-        details = [band for band in bands.layout.bands if band.kind == "detail"]
+        self.bands, layout = bands, bands.layout
+        details = [band for band in layout.bands if band.kind == "detail"]
+        # Of |cD1| all levels are taken, of |cD2| all but one, and so on.
+        trees = [Tree.stationary(level) for level in range(layout.level, 0, -1)]
+        self.by_level = [
+            MirroredBands(replace(layout, tree=tree), bands.filters) for tree in trees
+        ]
         self.pairs = [(a, b) for a in details for b in details if b.level >= a.level]
         self.names = [f"|{a.name}|_{b.name}" for a, b in self.pairs]
         self.shapes = [
@@ -152,15 +157,10 @@ class Envelopes:
                 if band.kind == "detail":
                     places = slice(None, None, _step(band))
                     envelope = coeffs[(..., *[places] * (coeffs.ndim - 2))]
-                    _, *details = self._at(band.level).compute(np.abs(envelope))
+                    splits = self.by_level[band.level - 1]
+                    _, *details = splits.compute(np.abs(envelope))
                     second += details
             yield second
-
-    def _at(self, level):
-        """Return the bands that envelopes of a level are split into."""
-        layout = self.bands.layout
-        tree = Tree.stationary(layout.level - level + 1)
-        return MirroredBands(replace(layout, tree=tree), self.bands.filters)
 
 
 def _step(band):

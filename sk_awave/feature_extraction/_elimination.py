@@ -17,10 +17,11 @@ SHARE_LEFT_OUT = 0.2
 def rank_features(features, target, n_best=1):
     """Return features from the best to the worst.
 
-    A ridge is fitted to all features, with the strength of the least leave-one-out error;
+    A ridge is fitted to all features, with the penalty of the least leave-one-out error;
     those with the smallest weights are left out, and the next ridge is fitted to the
     others [1]_. Adding features one by one chooses among many that look good by chance;
-    this judges each beside all others, which overfits much less.
+    this judges each beside all others, which overfits much less. The penalty stays: that
+    of the least error of chosen features is too small, as they were chosen to fit.
 
     Parameters
     ----------
@@ -44,8 +45,10 @@ def rank_features(features, target, n_best=1):
     features = standardise(features)
     varies = features.any(axis=0)
     left, worst_first = np.flatnonzero(varies), [np.flatnonzero(~varies)]
+    penalty = None
     while len(left):
-        order = left[np.argsort(_weights(features[:, left], target), kind="stable")]
+        weights, penalty = _weights(features[:, left], target, penalty)
+        order = left[np.argsort(weights, kind="stable")]
         n_next = min(len(left) - 1, int((1 - SHARE_LEFT_OUT) * len(left)))
         n_next = max(n_next, n_best) if len(left) > n_best else 0
         n_out = len(left) - n_next
@@ -54,8 +57,11 @@ def rank_features(features, target, n_best=1):
     return np.concatenate(worst_first)[::-1]
 
 
-def _weights(features, target):
-    """Return the sum over outputs of each feature's squared weight in the best ridge."""
+def _weights(features, target, penalty=None):
+    """Return the sum over outputs of each feature's squared weight in a ridge.
+
+    Without a penalty it is that of the least leave-one-out error, which is returned, too.
+    """
     n, p = features.shape
     if p < n:
         values, right = eigh(features.T @ features, driver="evd", check_finite=False)
@@ -64,7 +70,9 @@ def _weights(features, target):
     else:
         values, vectors = eigh(features @ features.T, driver="evd", check_finite=False)
         values = np.maximum(values, 0)
-    penalties = _penalties(STRENGTHS, n, p)
-    penalty = penalties[_errors(values, vectors, target, penalties).argmin()]
+    if penalty is None:
+        penalties = _penalties(STRENGTHS, n, p)
+        penalty = penalties[_errors(values, vectors, target, penalties).argmin()]
     outputs = (vectors.T @ target) / (values + penalty)[:, None]
-    return np.square(features.T @ (vectors @ outputs)).sum(axis=1)
+    weights = features.T @ (vectors @ outputs)
+    return np.square(weights).sum(axis=1), penalty

@@ -26,18 +26,19 @@ def test_weights_are_those_of_the_best_ridge(n, p, n_outputs):
     search = RidgeCV(STRENGTHS * n * p, fit_intercept=True).fit(features, target)
     ridge = Ridge(search.alpha_).fit(features, target)
     expected = np.square(np.atleast_2d(ridge.coef_)).sum(axis=0)
-    actual = _elimination._weights(features, target)
+    actual, penalty = _elimination._weights(features, target)
+    assert penalty == pytest.approx(search.alpha_)
     np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_each_round_leaves_out_the_smallest_weights():
     features = standardise(random(40, 10))
     target = encode_target(features[:, 4] + 0.1 * random(40, seed=1), False)
-    weights = _elimination._weights(features, target)
+    weights, penalty = _elimination._weights(features, target)
     ranking = rank_features(features, target, 8)
     assert set(ranking[8:]) == set(np.argsort(weights)[:2])
     left = np.sort(ranking[:8])
-    again = _elimination._weights(features[:, left], target)
+    again, _ = _elimination._weights(features[:, left], target, penalty)
     assert ranking[:8].tolist() == left[np.argsort(-again)].tolist()
 
 
