@@ -148,18 +148,32 @@ class Kernel(LinearMap):
         shape = (*pairs.shape[:-4], rows.shape[-n_axes - 1], *shape)
         fits = out is not None and out.is_contiguous()
         made: Any = out if fits else rows.new_empty(shape)
-        source = "x" if is_analysis else "y"
-        self._call(task, pairs, **{source: rows}, out=made)
+        data: dict[str, Any] = {"x" if is_analysis else "y": rows}
+        self._call(task, pairs, out=made, **data)
         return made if out is None or out is made else out.copy_(made)
 
     def pull(self, x: Tensor, y: Tensor, pairs: Tensor) -> Tensor:
         """Return the gradient of ``<A x, y>`` with respect to the filters of `A`."""
-        return self._call(_PULL, pairs, x=x, y=y)[1]
+        _, slopes = self._sums(_PULL, pairs, x=x, y=y)
+        return slopes
+
+    def _sums(self, task: int, pairs: Tensor, **data) -> tuple[Tensor, Tensor]:
+        """Do a task that makes values and slopes of filters, of each bank."""
+        values = torch.zeros(pairs.shape[:-4], dtype=torch.float64)
+        slopes = torch.zeros(pairs.shape, dtype=torch.float64)
+        self._call(task, pairs, values=values, slopes=slopes, **data)
+        return values, slopes.flip(-1)
 
     def _call(
-        self, task: int, pairs: Tensor, x=None, y=None, out=None, smoothing=0.0
-    ) -> tuple[Tensor, Tensor]:
-        """Do a task; return values and slopes of filters, by bank."""
+        self,
+        task: int,
+        pairs: Tensor,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        smoothing: float = 0.0,
+        **results: Tensor,
+    ) -> None:
+        """Do a task, whose results are written to their places."""
         layout, kept = self.layout, []  # that arrays stay while C has their addresses
         n_values = math.prod(layout.signal_shape)
         n_banks = math.prod(pairs.shape[:-4])
@@ -178,12 +192,10 @@ class Kernel(LinearMap):
                 by_bank = rows.ndim > n_axes + 1
                 job.n_rows = total // n_banks if by_bank and n_banks else total
                 setattr(job, f"{name}_step", job.n_rows * size if by_bank else 0)
-        filters = pairs.detach().double().flip(-1).contiguous()
-        values = torch.zeros(pairs.shape[:-4], dtype=torch.float64)
-        slopes = torch.zeros(pairs.shape, dtype=torch.float64)
-        job.n_banks, job.filters = n_banks, filters.data_ptr()
-        if out is not None:
-            job.out = out.data_ptr()
+        filters = np.ascontiguousarray(pairs.detach().numpy()[..., ::-1], float)
+        job.n_banks, job.filters = n_banks, filters.ctypes.data
+        places = {name: result.data_ptr() for name, result in results.items()}
+        job.out = places.get("out")
         if task == _NORM and layout.weights is not None:
             weights = np.ascontiguousarray(layout.weights)
             job.weights = weights.ctypes.data
@@ -195,11 +207,10 @@ class Kernel(LinearMap):
             ctypes.byref(job),
             self.instruction_set,
             n_threads,
-            values.data_ptr(),
-            slopes.data_ptr(),
+            places.get("values"),
+            places.get("slopes"),
         ):
             raise MemoryError("There is too little memory for the transform.")
-        return values, slopes.flip(-1)
 
 
 class _Map(Function):
@@ -230,7 +241,7 @@ class _Norm(Function):
 
     @staticmethod
     def forward(ctx, kernel, x, smoothing, pairs):
-        value, slope = kernel._call(_NORM, pairs, x=x, smoothing=smoothing)
+        value, slope = kernel._sums(_NORM, pairs, x=x, smoothing=smoothing)
         ctx.save_for_backward(slope)
         return value
 
