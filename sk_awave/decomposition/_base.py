@@ -174,7 +174,9 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         out = rows.new_empty(shape) if is_tensor else np.empty(shape, rows.dtype)
         target = out if is_tensor else torch.from_numpy(out)
         device = self._torch_device(rows)
-        size = rows_per_batch(self.layout_)
+        size = len(rows) or 1
+        if linear_map.needs_batches or device != target.device:
+            size = rows_per_batch(self.layout_)
         with torch.no_grad():
             for start in range(0, len(rows), size):
                 batch = as_tensor(rows[start : start + size], device)

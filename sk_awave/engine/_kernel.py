@@ -23,7 +23,7 @@ from sk_awave.engine._tree import Tree
 #: The bytes of the signals that a thread takes at a time, all levels of which stay in its
 #: cache; and of as many long signals as fill the lanes of a vector, if these are to be
 #: interleaved. Longer signals are taken one by one.
-PART_BYTES, MAX_LANES, INTERLEAVED_BYTES = 2**19, 32, 2**23
+PART_BYTES, MAX_LANES, INTERLEAVED_BYTES = 2**19, 32, 10 * 2**20
 
 #: The values below which another thread would take longer to start than it saves.
 VALUES_PER_THREAD = 2**16
@@ -98,6 +98,8 @@ class Kernel(LinearMap):
 
     #: The instruction set, counted from the widest that there is.
     instruction_set = 0
+
+    needs_batches = False
 
     def _make_factors(self, pairs):
         self._transform = _describe(self.layout, self.mode)

@@ -23,6 +23,9 @@ class LinearMap(ABC):
 
     factors: tuple[Tensor, ...]
 
+    #: Whether it needs memory that grows with the number of rows, besides the result.
+    needs_batches = True
+
     def __init__(self, layout: CoeffLayout, pairs: Tensor, mode: str):
         self.layout, self.mode = layout, mode
         self.factors = self._make_factors(pairs)
@@ -60,6 +63,7 @@ class Transpose(LinearMap):
 
     def __init__(self, original: LinearMap):
         self.original = original
+        self.needs_batches = original.needs_batches
 
     def _make_factors(self, pairs):
         raise NotImplementedError
