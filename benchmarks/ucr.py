@@ -146,8 +146,8 @@ def run_split(X, y, train, test):
             if chosen.path_[k - 1] > most:
                 rows[f"adaptive, {n}{kind}"] = rows[f"best fixed wavelet{kind}"]
                 continue
-            columns = np.tile(~second if first_order else second | True, k)
-            columns = np.flatnonzero(columns)
+            every = np.ones_like(second)
+            columns = np.flatnonzero(np.tile(~second if first_order else every, k))
             share = ms * k / len(chosen.wavelets_)
             record(f"adaptive, {n}{kind}", seconds, F[:, columns], G[:, columns], share)
     target = encode_target(y_train, True)
@@ -213,13 +213,17 @@ def draw(points, path):
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-    curve = [points[f"adaptive, {n}"] for n in N_WAVELETS]
-    ax.plot(*zip(*curve, strict=True), "C0o-", label="chosen wavelets (1, 2, 4, 8)")
-    few = [points[f"adaptive, {n} features"] for n in N_FEATURES]
-    ax.plot(*zip(*few, strict=True), "C0s--", label="chosen features (20, 60)")
-    others = {"raw samples", "best fixed wavelet", "MiniRocket"} & set(points)
+    curves = {
+        "chosen wavelets (1, 2, 4, 8)": [f"adaptive, {n}, envelopes" for n in N_WAVELETS],
+        "features of 8 wavelets, chosen": [f"adaptive, {n} features" for n in N_FEATURES],
+        "of the best fixed wavelet": [f"best fixed, {n} features" for n in N_FEATURES],
+    }
+    for i, (label, names) in enumerate(curves.items()):
+        line = zip(*[points[name] for name in names], strict=True)
+        ax.plot(*line, f"C{i}o-", markersize=4, label=label)
+    others = {"raw samples", "MiniRocket"} & set(points)
     others |= {"coefficients, best fixed wavelet", "three statistics, decimated db5"}
-    for i, name in enumerate(sorted(others), start=1):
+    for i, name in enumerate(sorted(others), start=len(curves)):
         ax.plot(*points[name], f"C{i}^", label=name)
     if "QUANT" in points:
         ax.axhline(points["QUANT"][1], color="0.6", linewidth=1, label="QUANT")
