@@ -164,7 +164,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     True
     >>> few = AdaptiveSubbandPooling(2, n_candidates=20, n_features=3, random_state=0)
     >>> few.fit(X, y).get_feature_names_out().tolist()
-    ['w1_cD3_above_q0.98', 'w1_cD3_log_norm4', 'w1_cD2_max_1']
+    ['w1_cD3_above_q0.1', 'w1_cD3_log_norm4', 'w1_cD2_log_norm4']
     """
 
     _parameter_constraints = {

@@ -67,7 +67,9 @@ def test_coefficients_and_statistics_are_the_features_by_default(bursts):
     model = regressor().fit(X, y)
     coeffs = model.transformer_.transform(X)
     statistics = SubbandPooling(
-        FrozenEstimator(model.transformer_), statistics=("absmax", "mean", "std")
+        FrozenEstimator(model.transformer_),
+        statistics=("absmax", "mean", "std"),
+        n_largest=6,
     ).fit(X)
     features = model.features_.transform(X)
     np.testing.assert_array_equal(

@@ -171,6 +171,7 @@ def test_rows_that_are_few_or_not_contiguous():
 )
 @pytest.mark.parametrize("n_rows", [3, 20])
 def test_gradients(shape, wavelet, mode, n_rows):
+    torch.manual_seed(0)  # no coefficient crosses a kink within a step
     layout, filters, x, flat = make_case(shape, 2, wavelet, mode, n_rows)
     # Of a wavelet some coefficients of an extension are zero: a kink of the norm.
     filters = filters + 0.1 * torch.randn(filters.shape, dtype=torch.float64)
