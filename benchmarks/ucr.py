@@ -87,78 +87,97 @@ def best_coefficients(X, y):
     return WaveletTransformer(min(errors, key=errors.get)).fit(X)
 
 
-def run_split(X, y, train, test):
-    """Return (accuracy, features, seconds to fit, ms to predict a series) by name."""
-    X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    rows = {}
+class Split:
+    """A split of a set, and what was measured on it.
 
-    def record(name, seconds, F, G, per_series):
+    ``rows`` has (accuracy, features, seconds to fit, ms to predict a series) by name.
+    """
+
+    def __init__(self, X, y, train, test):
+        self.X_train, self.X_test, self.y_train, self.y_test = (
+            *(X[train], X[test]),
+            *(y[train], y[test]),
+        )
+        self.rows = {}
+
+    def fit(self, estimator):
+        """Return a fitted estimator, and the seconds that it took."""
         start = time.perf_counter()
-        head = make_head().fit(F, y_train)
-        seconds += time.perf_counter() - start
-        rows[name] = head.score(G, y_test), F.shape[1], seconds, per_series
-
-    def transform(transformer):
-        """Return features of both parts, and milliseconds a series of the test part."""
-        F, start = transformer.transform(X_train), time.perf_counter()
-        G = transformer.transform(X_test)
-        return F, G, 1e3 * (time.perf_counter() - start) / len(X_test)
-
-    def timed(estimator):
-        start = time.perf_counter()
-        fitted = estimator.fit(X_train, y_train)
+        fitted = estimator.fit(self.X_train, self.y_train)
         return fitted, time.perf_counter() - start
 
-    record("raw samples", 0.0, X_train, X_test, 0.0)
-    start = time.perf_counter()
-    coefficients = best_coefficients(X_train, y_train)
-    seconds = time.perf_counter() - start
-    record("coefficients, best fixed wavelet", seconds, *transform(coefficients))
-    decimated = SubbandPooling(
-        WaveletTransformer(), statistics=("absmax", "mean", "std")
-    ).fit(X_train)
-    record("three statistics, decimated db5", 0.0, *transform(decimated))
-    settings = {"target_type": "multiclass", "random_state": 0}
-    settings |= {"min_gain": 0, "n_features": None}
-    fixed, fixed_seconds = timed(AdaptiveSubbandPooling(1, n_candidates=0, **settings))
-    library, seconds = timed(
-        AdaptiveSubbandPooling(4, n_candidates=0, order=1, **settings)
-    )
-    record("4 of the library", seconds, *transform(library))
-    # The choice is greedy: the first wavelets of eight are those of fewer.
-    chosen, seconds = timed(AdaptiveSubbandPooling(max(N_WAVELETS), **settings))
-    sides = {
-        "best fixed": (fixed_seconds, *transform(fixed)),
-        "adaptive": (seconds, *transform(chosen)),
-    }
-    second = np.array(
-        [name.split("_")[1][0] == "|" for name in fixed.get_feature_names_out()]
-    )  # of envelopes
-    seconds, F, G, ms = sides["best fixed"]
-    record("best fixed wavelet", seconds, F[:, ~second], G[:, ~second], ms)
-    record("best fixed wavelet, envelopes", seconds, F, G, ms)
-    seconds, F, G, ms = sides["adaptive"]
-    for n in N_WAVELETS:
-        for first_order in (True, False):
-            kind = "" if first_order else ", envelopes"
-            k = min(n, len(chosen.wavelets_))
-            most = 0.9 * fixed.leave_one_out_error_
-            if chosen.path_[k - 1] > most:
-                rows[f"adaptive, {n}{kind}"] = rows[f"best fixed wavelet{kind}"]
-                continue
-            every = np.ones_like(second)
-            columns = np.flatnonzero(np.tile(~second if first_order else every, k))
-            share = ms * k / len(chosen.wavelets_)
-            record(f"adaptive, {n}{kind}", seconds, F[:, columns], G[:, columns], share)
-    target = encode_target(y_train, True)
-    for side, (seconds, F, G, ms) in sides.items():
+    def transform(self, transformer):
+        """Return features of both parts, and milliseconds a series of the test part."""
+        F, start = transformer.transform(self.X_train), time.perf_counter()
+        G = transformer.transform(self.X_test)
+        return F, G, 1e3 * (time.perf_counter() - start) / len(self.X_test)
+
+    def record(self, name, seconds, F, G, per_series):
+        """Fit a head, and note how it does."""
         start = time.perf_counter()
-        ranking = rank_features(F, target, min(N_FEATURES))
+        head = make_head().fit(F, self.y_train)
         seconds += time.perf_counter() - start
-        for n in N_FEATURES:
-            few = ranking[:n]
-            record(f"{side}, {n} features", seconds, F[:, few], G[:, few], ms)
-    return rows
+        self.rows[name] = head.score(G, self.y_test), F.shape[1], seconds, per_series
+
+
+def run_split(X, y, train, test):
+    """Return what was measured on a split."""
+    split = Split(X, y, train, test)
+    split.record("raw samples", 0.0, split.X_train, split.X_test, 0.0)
+    start = time.perf_counter()
+    coefficients = best_coefficients(split.X_train, split.y_train)
+    seconds, features = time.perf_counter() - start, split.transform(coefficients)
+    split.record("coefficients, best fixed wavelet", seconds, *features)
+    statistics = ("absmax", "mean", "std")
+    pooling = SubbandPooling(WaveletTransformer(), statistics=statistics)
+    features = split.transform(pooling.fit(split.X_train))
+    split.record("three statistics, decimated db5", 0.0, *features)
+    settings = {"target_type": "multiclass", "random_state": 0, "min_gain": 0}
+    library = AdaptiveSubbandPooling(4, n_candidates=0, order=1, **settings)
+    library, seconds = split.fit(library)
+    split.record("4 of the library", seconds, *split.transform(library))
+    fixed, fixed_seconds = split.fit(
+        AdaptiveSubbandPooling(1, n_candidates=0, **settings)
+    )
+    chosen, seconds = split.fit(AdaptiveSubbandPooling(max(N_WAVELETS), **settings))
+    sides = {
+        "best fixed": (fixed_seconds, *split.transform(fixed)),
+        "adaptive": (seconds, *split.transform(chosen)),
+    }
+    record_wavelets(split, sides, fixed, chosen)
+    for side, measured in sides.items():
+        record_elimination(split, side, *measured)
+    return split.rows
+
+
+def record_wavelets(split, sides, fixed, chosen):
+    """Record all features of the best fixed wavelet, and of numbers of chosen ones."""
+    names = fixed.get_feature_names_out()
+    of_bands = np.array(["|" not in name for name in names])
+    for kind, kept in (("", of_bands), (", envelopes", np.ones_like(of_bands))):
+        seconds, F, G, ms = sides["best fixed"]
+        split.record(f"best fixed wavelet{kind}", seconds, F[:, kept], G[:, kept], ms)
+        seconds, F, G, ms = sides["adaptive"]
+        # The choice is greedy: the first wavelets of eight are those of fewer.
+        for n in N_WAVELETS:
+            k = min(n, len(chosen.wavelets_))
+            if chosen.path_[k - 1] > 0.9 * fixed.leave_one_out_error_:
+                row = split.rows[f"best fixed wavelet{kind}"]
+                split.rows[f"adaptive, {n}{kind}"] = row
+                continue
+            columns = np.flatnonzero(np.tile(kept, k))
+            features = F[:, columns], G[:, columns], ms * k / len(chosen.wavelets_)
+            split.record(f"adaptive, {n}{kind}", seconds, *features)
+
+
+def record_elimination(split, side, seconds, F, G, ms):
+    """Record the features that are left by elimination."""
+    start = time.perf_counter()
+    ranking = rank_features(F, encode_target(split.y_train, True), min(N_FEATURES))
+    seconds += time.perf_counter() - start
+    for n in N_FEATURES:
+        few = ranking[:n]
+        split.record(f"{side}, {n} features", seconds, F[:, few], G[:, few], ms)
 
 
 def run_set(folder, name, n_resamples):

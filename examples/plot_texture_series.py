@@ -58,9 +58,10 @@ plt.show()
 # %%
 # What tells them apart
 # ---------------------
-# Samples are of no use to a linear model, since nothing has a fixed place. All
-# contenders have the same ridge, whose strength is chosen on the training part.
-# One wavelet of PyWavelets is enough here, and twenty features say it all.
+# Samples are of no use to a linear model, since nothing has a fixed place.
+# All contenders have the same ridge, whose strength is chosen on the training
+# part. One wavelet of PyWavelets is enough here, and twenty features say it
+# all.
 ridge = RidgeClassifierCV(np.logspace(-3, 5, 17))
 chosen = {"n_candidates": 40, "random_state": 0}
 contenders = {

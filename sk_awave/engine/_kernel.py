@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from sk_awave.engine._boundary import extension
 from sk_awave.engine._layout import CoeffLayout
@@ -225,6 +226,7 @@ class _Map(Function):
         return kernel.run(task, rows, pairs)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
         kernel, task = ctx.kernel, ctx.task
         rows, pairs = ctx.saved_tensors
@@ -248,6 +250,7 @@ class _Norm(Function):
         return value
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
         (slope,) = ctx.saved_tensors
         return None, None, None, gradient[..., None, None, None, None] * slope

@@ -134,9 +134,8 @@ class Objective:
             (gradient,) = torch.autograd.grad(
                 outputs, original, slopes, allow_unused=True, materialize_grads=True
             )
-        return float(
-            sum(map(float, values))
-        ), gradient.detach().numpy().ravel()  # for torch < 2.4
+        value = float(sum(map(float, values)))
+        return value, gradient.detach().numpy().ravel()  # for torch < 2.4
 
     def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.

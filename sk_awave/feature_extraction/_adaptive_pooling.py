@@ -22,9 +22,18 @@ from sk_awave.feature_extraction._choice import (
 )
 from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
-from sk_awave.feature_extraction._ragged import as_array, fill_ends, sort_by_length
+from sk_awave.feature_extraction._ragged import (
+    as_array,
+    fill_ends,
+    may_have_ends,
+    sort_by_length,
+)
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
-from sk_awave.feature_extraction._wavelet_pool import Compression, WaveletPool
+from sk_awave.feature_extraction._wavelet_pool import (
+    CompressedPools,
+    Compression,
+    WaveletPool,
+)
 from sk_awave.utils._sklearn import (
     Interval,
     Options,
@@ -263,17 +272,14 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         target = target[few] - target[few].mean(0)
         chosen = self._choose(rows[few], target, candidates)
         self.wavelets_ = [make_wavelet(f[0, 0], name) for name, f in chosen]
-        self._pools = [
-            self._make_wavelet_pool(filters, self.order).fit(rows)
-            for _, filters in chosen
-        ]
-        features = self._compute(rows)
-        self._compression = Compression().fit(features)
-        features = self._compression.apply(features)
-        self.support_ = np.arange(features.shape[1])
+        self._pools = CompressedPools(
+            [self._make_wavelet_pool(filters, self.order) for _, filters in chosen]
+        )
+        features = self._pools.fit_compute(rows)
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features)
-            self.support_ = np.sort(ranking[: self.n_features])
+            self._pools.support = np.sort(ranking[: self.n_features])
+        self.support_ = self._pools.support
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -291,8 +297,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         rows, order = self._validate(X, reset=False)
-        features = self._compression.apply(self._compute(rows))[:, self.support_]
-        features = features[np.argsort(order)]
+        features = self._pools.compute(rows)[np.argsort(order)]
         if not isinstance(X, torch.Tensor):
             return features
         return torch.from_numpy(features).to(X.device)
@@ -312,17 +317,12 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        names = [
-            f"w{i}_{name}"
-            for i, pool in enumerate(self._pools, start=1)
-            for name in pool.names(self._split[0] or 1)
-        ]
-        return np.asarray(names, dtype=object)[self.support_]
+        return self._pools.names(self._split[0] or 1)
 
     def _validate(self, X, reset):
         """Return rows (n, n_channels, *signal_shape) by length, and their order."""
         is_missing = None
-        if self.ndim == 1:
+        if may_have_ends(self.ndim, self.signal_shape):
             X, is_missing = fill_ends(X, None if reset else self._split[1][-1])
         X = as_array(validate_signals(self, X, reset=reset))
         if reset:
@@ -361,10 +361,6 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         """Return the features of one candidate, compressed."""
         features = self._make_wavelet_pool(filters, order=1).fit_compute(rows)
         return Compression().fit(features).apply(features)
-
-    def _compute(self, rows):
-        """Return the features of all chosen wavelets."""
-        return np.concatenate([pool.compute(rows) for pool in self._pools], axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

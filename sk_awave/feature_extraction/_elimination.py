@@ -5,8 +5,8 @@ from scipy.linalg import eigh
 
 from sk_awave.feature_extraction._leave_one_out import (
     STRENGTHS,
-    _errors,
-    _penalties,
+    errors_of,
+    penalties_of,
     standardise,
 )
 
@@ -71,8 +71,8 @@ def _weights(features, target, penalty=None):
         values, vectors = eigh(features @ features.T, driver="evd", check_finite=False)
         values = np.maximum(values, 0)
     if penalty is None:
-        penalties = _penalties(STRENGTHS, n, p)
-        penalty = penalties[_errors(values, vectors, target, penalties).argmin()]
+        penalties = penalties_of(STRENGTHS, n, p)
+        penalty = penalties[errors_of(values, vectors, target, penalties).argmin()]
     outputs = (vectors.T @ target) / (values + penalty)[:, None]
     weights = features.T @ (vectors @ outputs)
     return np.square(weights).sum(axis=1), penalty

@@ -120,8 +120,8 @@ def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
     # The constant vector gets a negative eigenvalue, lest rounding make its 0 positive.
     matrix -= matrix.trace() / len(matrix)
     values, vectors = eigh(matrix, driver="evd", check_finite=False)
-    penalties = _penalties(strengths, len(target), n_features)
-    errors = _errors(np.maximum(values, 0), vectors, target, penalties)
+    penalties = penalties_of(strengths, len(target), n_features)
+    errors = errors_of(np.maximum(values, 0), vectors, target, penalties)
     best = int(np.argmin(errors))
     return float(errors[best]), float(strengths[best])
 
@@ -132,12 +132,12 @@ def _centred(kernel_matrix):
     return kernel_matrix - np.add.outer(means - means.mean(), means)
 
 
-def _penalties(strengths, n, n_features):
+def penalties_of(strengths, n, n_features):
     """Return what is added to the diagonal of a kernel that is not divided by p."""
     return np.asarray(strengths) * n * max(n_features, 1)
 
 
-def _errors(values, vectors, target, penalties):
+def errors_of(values, vectors, target, penalties):
     """Return the error at each penalty, from the eigenvectors of a centred kernel."""
     shrinkage = values / (values + penalties[:, None])
     fits = vectors @ (shrinkage[:, :, None] * (vectors.T @ target))
@@ -230,7 +230,7 @@ def _error_at(kernel_matrix, n_features, target, strength):
     also in single precision, which makes Cholesky only a third faster.
     """
     n = len(target)
-    penalty = _penalties(strength, n, n_features)
+    penalty = penalties_of(strength, n, n_features)
     matrix = _centred(kernel_matrix)
     matrix.flat[:: n + 1] += penalty
     factor, _ = lapack.dpotrf(matrix.T, lower=True, overwrite_a=True)

@@ -14,7 +14,12 @@ from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
-from sk_awave.feature_extraction._ragged import as_array, fill_ends, sort_by_length
+from sk_awave.feature_extraction._ragged import (
+    as_array,
+    fill_ends,
+    may_have_ends,
+    sort_by_length,
+)
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
 from sk_awave.utils._sklearn import Interval, _check_feature_names_in, fit_context
 from sk_awave.utils._validation import validate_signals
@@ -152,7 +157,7 @@ class SubbandPooling(BaseOfBands):
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
+                (n_samples, [n_channels,] *signal_shape), or list of arrays
             The signals.
         y : array-like of shape (n_samples,), default=None
             Passed to the transformer.
@@ -168,17 +173,17 @@ class SubbandPooling(BaseOfBands):
         Raises
         ------
         ValueError
-            If `statistics` or `quantiles` are not valid.
+            If `statistics`, `segments`, `thresholds` or `quantiles` are not valid, or a
+            wavelet is to be learned from signals of unequal lengths.
         TypeError
             If `transformer` has no ``layout_`` once it is fitted.
         """
         pool = self._make_pool()
         pool.check(type(self).__name__)
-        X, is_missing = fill_ends(X)
+        X, is_missing = self._fill_ends(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
-        if is_missing is not None and not isinstance(
-            unfreeze(self._template()), WaveletTransformer
-        ):
+        learns = not isinstance(unfreeze(self._template()), WaveletTransformer)
+        if is_missing is not None and learns:
             raise ValueError(
                 "Only a WaveletTransformer pools signals of unequal lengths. Cut them to "
                 "one length to learn a wavelet from them."
@@ -193,8 +198,8 @@ class SubbandPooling(BaseOfBands):
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
-            The signals, of the shape that was fitted.
+                (n_samples, [n_channels,] *signal_shape), or list of arrays
+            The signals, of the shape that was fitted, or shorter.
 
         Returns
         -------
@@ -206,11 +211,12 @@ class SubbandPooling(BaseOfBands):
         Raises
         ------
         ValueError
-            If an energy is too large for the dtype of `X`.
+            If an energy is too large for the dtype of `X`, or a signal is longer than
+            those of `fit`.
         """
         check_is_fitted(self)
         layout = self.transformer_.layout_
-        X, is_missing = fill_ends(X, layout.signal_shape[-1])
+        X, is_missing = self._fill_ends(X, layout.signal_shape[-1])
         parts, order = self._parts(X, is_missing)
         pooled = self._pool.compute(parts, [band.name for band in layout.bands])
         pooled = pooled[np.argsort(order)]
@@ -252,6 +258,14 @@ class SubbandPooling(BaseOfBands):
             n_largest=self.n_largest,
             quantiles=self.quantiles,
         )
+
+    def _fill_ends(self, X, length=None):
+        wavelet = unfreeze(self._template())
+        if isinstance(wavelet, BaseWaveletTransformer) and may_have_ends(
+            wavelet.ndim, wavelet.signal_shape
+        ):
+            return fill_ends(X, length)
+        return X, None
 
     def _parts(self, X, is_missing):
         """Return an iterator over the bands of parts, and the order of the signals."""

@@ -4,6 +4,11 @@ import numpy as np
 import torch
 
 
+def may_have_ends(ndim, signal_shape):
+    """Return whether lengths may be unequal: with one axis, and signals not flattened."""
+    return ndim == 1 and signal_shape is None
+
+
 def fill_ends(X, length=None):
     """Fill the ends of signals that are shorter than others with 0.
 
@@ -66,7 +71,8 @@ def _pad(X, length=None):
         raise ValueError(
             f"X has a signal of {longest} samples, but the longest of fit has {length}."
         )
-    padded = np.full((len(X), *np.shape(X[0])[:-1], length), np.nan)
+    dtype = np.result_type(np.float32, *(np.asarray(x).dtype for x in X))
+    padded = np.full((len(X), *np.shape(X[0])[:-1], length), np.nan, dtype)
     for row, x in zip(padded, X, strict=True):
         row[..., : np.shape(x)[-1]] = x
     return padded
@@ -102,4 +108,5 @@ def _may_be_ragged(X):
 
 
 def as_array(X):
+    """Return an array or tensor as an array on the CPU."""
     return X.cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)

@@ -1,4 +1,4 @@
-"""The features of one wavelet."""
+"""The features of one wavelet, and of several, compressed."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class WaveletPool:
 
     def __init__(self, bands, pool, order):
         self.stages = [(bands, pool)]
-        if order == 2:
+        if order == 2 and bands.layout.level:
             shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
             self.stages.append((Envelopes(bands), shares))
 
@@ -78,3 +78,45 @@ class Compression:
         """Return compressed features, in their dtype."""
         z = (features - self.mean) / self.scale
         return (2 * np.tanh(z / 2)).astype(features.dtype)
+
+
+class CompressedPools:
+    """The compressed features of several wavelets, or some of them.
+
+    Parameters
+    ----------
+    pools : list of WaveletPool
+
+    Attributes
+    ----------
+    support : ndarray of int
+        Which of all features are computed, in this order; all, unless it is changed.
+    """
+
+    def __init__(self, pools):
+        self.pools = pools
+
+    def fit_compute(self, rows):
+        """Learn from an array (n, n_channels, *signal_shape); return its features."""
+        for pool in self.pools:
+            pool.fit(rows)
+        features = self._pooled(rows)
+        self.compression = Compression().fit(features)
+        self.support = np.arange(features.shape[1])
+        return self.compression.apply(features)
+
+    def compute(self, rows):
+        """Return the features of an array (n, n_channels, *signal_shape)."""
+        return self.compression.apply(self._pooled(rows))[:, self.support]
+
+    def names(self, n_channels):
+        """Return the names of the features."""
+        names = [
+            f"w{i}_{name}"
+            for i, pool in enumerate(self.pools, start=1)
+            for name in pool.names(n_channels)
+        ]
+        return np.asarray(names, dtype=object)[self.support]
+
+    def _pooled(self, rows):
+        return np.concatenate([pool.compute(rows) for pool in self.pools], axis=1)

@@ -117,6 +117,15 @@ def test_envelopes_follow_the_bands_of_each_wavelet(textures):
         pooling(decomposition="dwt").fit(X, y)
 
 
+def test_signals_as_they_are_have_no_envelopes(textures):
+    X, y = textures
+    both = pooling(level=0).fit(X, y)
+    assert not any("|" in name for name in both.get_feature_names_out())
+    np.testing.assert_array_equal(
+        both.transform(X), pooling(level=0, order=1).fit(X, y).transform(X)
+    )
+
+
 def test_outliers_are_compressed(textures):
     X, y = textures
     fitted = pooling().fit(X, y)

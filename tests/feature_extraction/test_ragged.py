@@ -101,6 +101,8 @@ def test_learning_from_unequal_lengths_is_refused():
 def test_single_precision_stays():
     X = padded(make_signals()[0]).astype(np.float32)
     assert POOLINGS[0].fit(X).transform(X).dtype == np.float32
+    signals = [x.astype(np.float32) for x in make_signals()[0]]
+    assert POOLINGS[0].transform(signals).dtype == np.float32
 
 
 def test_channels_end_together():
@@ -122,3 +124,19 @@ def test_full_signals_are_left_as_they_are():
     assert fill_ends(X)[1] is None
     rows = [[1.0, 2.0], [3.0]]
     assert fill_ends(rows)[1].sum() == 1
+
+
+@pytest.mark.parametrize(
+    "pooling, shape",
+    [
+        (SubbandPooling(WaveletTransformer("haar", ndim=2)), (8, 8)),
+        (AdaptiveSubbandPooling(1, n_candidates=2, ndim=2), (8, 8)),
+        (SubbandPooling(WaveletTransformer("haar", signal_shape=(2, 16))), (32,)),
+        (AdaptiveSubbandPooling(1, n_candidates=2, signal_shape=(2, 16)), (32,)),
+    ],
+)
+def test_images_and_flattened_channels_are_of_one_length(pooling, shape):
+    X = np.random.default_rng(0).standard_normal((10, *shape))
+    X[:, ..., -1] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        pooling.fit(X, np.arange(10) % 2)
