@@ -187,7 +187,7 @@ def table(title, note, header, rows):
     """Return a section of the report."""
     lines = [header, ["---"] * len(header), *rows]
     body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"## Benchmarks\n\n{note}\n\n{body}\n"
+    return f"## {title}\n\n{note}\n\n{body}\n"
 
 
 def kept(shapes, quick):

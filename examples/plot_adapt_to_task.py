@@ -88,7 +88,7 @@ for name, features in contenders.items():
 # %%
 # Read the model
 # --------------
-# Each feature has a wavelet, a band and a statistic; "|cD1|" is the envelope
+# Each feature has a wavelet, a band and a statistic; ``|cD1|`` is the envelope
 # of a band. Here are the twenty that are left.
 model.fit(X, y)
 weights = model[-1].coef_

@@ -87,7 +87,7 @@ for name, features in contenders.items():
 # The twenty features
 # -------------------
 # A name says which wavelet, which scale (cD1 is the finest) and what of it;
-# "|cD1|" is the envelope of a band. Of each feature the mean in each class is
+# ``|cD1|`` is the envelope of a band. Of each feature the mean in each class is
 # shown, in units of its standard deviation.
 Xt = model[:-1].transform(X_train)
 names = model[0].get_feature_names_out()

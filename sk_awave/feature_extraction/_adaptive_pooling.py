@@ -91,7 +91,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     order : {1, 2}, default=2
         With 2, features are computed of envelopes, too: the absolute values of a detail
         band are transformed again, and five shares of each of its details, at the same
-        and at coarser scales, are pooled, as '|cD1|_cD3_above_q0.5'. They tell how
+        and at coarser scales, are pooled, as ``|cD1|_cD3_above_q0.5``. They tell how
         strongly and how fast an oscillation comes and goes. Wavelets are chosen
         without them. Requires ``decomposition="stationary"``.
 
