@@ -7,7 +7,9 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-#: The options by which each instruction set of x86 is compiled; `_kernel.cpp` chooses one
+FOLDER = "sk_awave/engine/cpp"
+
+#: The options by which each instruction set of x86 is compiled; `choice.cpp` chooses one
 #: when it runs. Other processors, and MSVC, have what the compiler takes for granted.
 X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
@@ -16,7 +18,7 @@ X86_SETS = {
 
 
 class BuildKernel(build_ext):
-    """Compiles the source once for each instruction set, into a plain C library."""
+    """Compiles sources once for each instruction set, into a plain C library."""
 
     def get_ext_filename(self, ext_name):
         """Name a library that every Python can load."""
@@ -36,17 +38,18 @@ class BuildKernel(build_ext):
         sets = {"baseline": []}
         if not is_msvc and self.plat_name.endswith(("x86_64", "amd64", "i686")):
             sets |= X86_SETS
-        parts = [([("KERNEL_X86", None)] if len(sets) > 1 else [], [])]
-        parts += [([("KERNEL_SET", name)], extra) for name, extra in sets.items()]
+        choice, *loops = ext.sources
+        parts = [("choice", [choice], [("KERNEL_X86", None)] * (len(sets) > 1), [])]
+        for name, extra in sets.items():
+            parts.append((name, loops, [("KERNEL_SET", name)], extra))
         objects = []
-        for macros, extra in parts:
-            name = next((value for _, value in macros if value), "choice")
+        for name, sources, macros, extra in parts:
             objects += self.compiler.compile(
-                ext.sources,
+                sources,
                 output_dir=str(Path(self.build_temp, name)),
                 macros=macros,
                 extra_postargs=options + extra,
-                depends=ext.sources,
+                depends=ext.sources + ext.depends,
             )
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,10 @@ setup(
     cmdclass={"build_ext": BuildKernel, "bdist_wheel": PlatformWheel},
     ext_modules=[
         Extension(
-            "sk_awave.engine._kernel", ["sk_awave/engine/_kernel.cpp"], optional=True
+            "sk_awave.engine._kernel",
+            [f"{FOLDER}/{name}.cpp" for name in ("choice", "transform", "pooling")],
+            depends=[f"{FOLDER}/{name}.h" for name in ("jobs", "vectors")],
+            optional=True,
         )
     ],
 )

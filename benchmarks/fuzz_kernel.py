@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "sk_awave" / "engine" / "_kernel.cpp"
+SOURCES = ROOT / "sk_awave" / "engine" / "cpp"
 OPTIONS = ["-std=c++17", "-O1", "-g", "-fPIC", "-pthread", "-fno-math-errno"]
 OPTIONS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 SETS = {
@@ -37,9 +37,11 @@ def build(folder):
     """Build the instrumented library, and return its path."""
     compiler, objects = os.environ.get("CXX", "g++"), []
     for name, extra in SETS.items():
-        objects.append(str(folder / f"{name}.o"))
-        command = [compiler, *OPTIONS, *extra, "-c", str(SOURCE), "-o", objects[-1]]
-        subprocess.run(command, check=True)
+        for source in ["choice"] if name == "choice" else ["transform", "pooling"]:
+            objects.append(str(folder / f"{source}_{name}.o"))
+            path = str(SOURCES / f"{source}.cpp")
+            command = [compiler, *OPTIONS, *extra, "-c", path, "-o", objects[-1]]
+            subprocess.run(command, check=True)
     library = folder / "_kernel.lib.so"
     subprocess.run([compiler, *OPTIONS, "-shared", *objects, "-o", library], check=True)
     return library
@@ -79,7 +81,8 @@ def try_once(rng):
 
     from sk_awave.engine import CoeffLayout, Tree
     from sk_awave.engine._boundary import MODES, adjoint_mode
-    from sk_awave.engine._kernel import Kernel, instruction_sets
+    from sk_awave.engine._kernel import Kernel
+    from sk_awave.engine._library import instruction_sets
 
     ndim = rng.integers(1, 4)
     longest = {1: 400, 2: 40, 3: 12}[ndim]
@@ -92,7 +95,10 @@ def try_once(rng):
     n_rows = int(rng.choice([0, 1, 2, 7, 8, 9, 16, 17, 33]))
     n_rows = min(n_rows, 3) if shape[0] > 4_000 else n_rows
     banks = () if rng.random() < 0.7 else (int(rng.integers(1, 4)),)
-    layout = CoeffLayout(shape, None, taps, Tree.dwt(level), mode)
+    tree = Tree.dwt(level)
+    if rng.random() < 0.3:
+        tree, mode = Tree.stationary(level), "periodization"
+    layout = CoeffLayout(shape, None, taps, tree, mode)
     pairs = torch.from_numpy(rng.normal(size=(*banks, level, ndim, 2, taps)))
     pairs /= taps
     try:
@@ -108,6 +114,26 @@ def try_once(rng):
     back = kernel.T.apply(coeffs)
     norms = kernel.norm(x, float(rng.choice([0.0, 0.1])))
     ((back**2).sum() + norms.sum()).backward()
+    pool_once(rng, coeffs.detach().numpy().reshape(-1, 1, layout.n_coeffs))
+
+
+def pool_once(rng, coeffs):
+    """Pool a part of coefficients by random statistics."""
+    from sk_awave.engine._library import instruction_sets
+    from sk_awave.feature_extraction._compiled import MOMENTS, compute_compiled
+    from sk_awave.feature_extraction._pool import Pool
+    from sk_awave.feature_extraction._statistics import Learned
+
+    start = rng.integers(coeffs.shape[2])
+    thresholds = rng.normal(size=(1, rng.integers(1, 20)))
+    names = ["share_above", "positive_share", *MOMENTS]
+    chosen = rng.choice(names, rng.integers(1, len(names)), replace=False)
+    compute_compiled(
+        coeffs[..., start :: rng.integers(1, 3)],
+        Pool(tuple(map(str, chosen)), n_largest=1),
+        Learned(np.ones((1, 1)), thresholds),
+        int(rng.integers(len(instruction_sets()))),
+    )
 
 
 def main():
@@ -120,18 +146,18 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             sys.exit(restart(build(Path(folder)), sys.argv[1:]))
 
-    from sk_awave.engine import _kernel
+    from sk_awave.engine import _kernel, _library
 
     # Beside the library that was built, as if it were installed.
-    _kernel.__file__ = str(Path(os.environ["FUZZED_KERNEL"]).parent / "_kernel.py")
-    _kernel.VALUES_PER_THREAD = 2**10  # threads take part
+    _library.__file__ = str(Path(os.environ["FUZZED_KERNEL"]).parent / "_library.py")
+    _library.VALUES_PER_THREAD = 2**10  # threads take part
     rng, stop, count = np.random.default_rng(args.seed), time.time() + args.seconds, 0
     while time.time() < stop:
         _kernel.PART_BYTES = int(2 ** rng.integers(8, 20))
         _kernel.INTERLEAVED_BYTES = int(2 ** rng.integers(8, 24))
         try_once(rng)
         count += 1
-    print(f"{count} random transforms, {', '.join(_kernel.instruction_sets())}: clean")
+    print(f"{count} random transforms, {', '.join(_library.instruction_sets())}: clean")
 
 
 if __name__ == "__main__":

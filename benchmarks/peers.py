@@ -47,7 +47,7 @@ from sk_awave import (
 )
 from sk_awave.attribution import input_gradients
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
-from sk_awave.engine._kernel import instruction_sets
+from sk_awave.engine._library import instruction_sets
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import (
     Attribution,

@@ -1,14 +1,14 @@
 """The compiled kernel as a linear map: what serves data on the CPU where it was built.
 
-``_kernel.cpp`` says how it works. It takes PyWavelets' tree, float32 and float64, any
-filters and boundary mode; maps of torch serve all else, and where there is no kernel.
+``cpp/transform.cpp`` says how it works. It takes the discrete and the stationary
+transform, float32 and float64, any filters and boundary mode; maps of torch serve all
+else, and where there is no kernel.
 """
 
 import ctypes
 import math
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from sk_awave.engine._boundary import extension
 from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._library import Job, Transform, load_library, threads_for
 from sk_awave.engine._linear_map import LinearMap
 from sk_awave.engine._tree import Tree
 
@@ -26,68 +27,8 @@ from sk_awave.engine._tree import Tree
 #: interleaved. Longer signals are taken one by one.
 PART_BYTES, MAX_LANES, INTERLEAVED_BYTES = 2**19, 32, 10 * 2**20
 
-#: The values below which another thread would take longer to start than it saves.
-VALUES_PER_THREAD = 2**16
-
-#: The tasks, as ``_kernel.cpp`` counts them.
+#: The tasks, as ``jobs.h`` counts them.
 _ANALYSE, _TRANSPOSE, _NORM, _PULL = range(4)
-
-_POINTER, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-
-
-class _Transform(ctypes.Structure):
-    """What a transform is, as in ``_kernel.cpp``."""
-
-    _fields_ = [
-        *[(name, _INT) for name in ("ndim", "level", "taps", "left", "terms", "width")],
-        *[(name, _POINTER) for name in ("lengths", "index", "weight")],
-        ("n_values", _INT),
-        ("n_coeffs", _INT),
-    ]
-
-
-class _Job(ctypes.Structure):
-    """A call, as in ``_kernel.cpp``, which fills in what is not named here."""
-
-    _fields_: ClassVar[Any] = [
-        ("transform", ctypes.POINTER(_Transform)),
-        ("task", ctypes.c_int),
-        ("is_double", _INT),
-        ("n_banks", _INT),
-        ("n_rows", _INT),
-        *[(name, _POINTER) for name in ("filters", "x", "y")],
-        *[(name, _INT) for name in ("x_step", "y_step")],
-        *[(name, _POINTER) for name in ("out", "weights")],
-        ("smoothing", _DOUBLE),
-        ("rows_per_part", _INT),
-        ("own", _POINTER * 5),
-    ]
-
-
-@lru_cache(maxsize=1)
-def load_kernel() -> Any:
-    """Return the library that was built with the package, or None."""
-    for path in sorted(Path(__file__).parent.glob("_kernel.lib.*")):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:  # of another platform
-            continue
-        sizes = [library.kernel_size(i) for i in range(2)]
-        if sizes != [ctypes.sizeof(_Transform), ctypes.sizeof(_Job)]:
-            continue  # built from an earlier source
-        library.kernel_set.restype = ctypes.c_char_p
-        library.kernel_set.argtypes = [_INT]
-        library.kernel_run.argtypes = [_POINTER, _INT, _INT, _POINTER, _POINTER]
-        return library
-    return None
-
-
-def instruction_sets() -> list[str]:
-    """Name the instruction sets that the kernel can use here, the one it uses first."""
-    library, names = load_kernel(), list[str]()
-    while library and (name := library.kernel_set(len(names))):
-        names.append(name.decode())
-    return names
 
 
 class Kernel(LinearMap):
@@ -105,6 +46,8 @@ class Kernel(LinearMap):
     def _make_factors(self, pairs):
         self._transform = _describe(self.layout, self.mode)
         by_level = self.layout.level, len(self.layout.signal_shape)
+        if not self.layout.tree.is_decimated:
+            pairs = pairs * math.sqrt(0.5)  # which keeps the energy of signals
         return (pairs.expand(*pairs.shape[:-4], *by_level, -1, -1),)
 
     @staticmethod
@@ -112,10 +55,10 @@ class Kernel(LinearMap):
         """Tell whether there is a kernel, and it takes such transforms and data."""
         return (
             layout.level > 0
-            and layout.tree == Tree.dwt(layout.level)
+            and layout.tree in (Tree.dwt(layout.level), Tree.stationary(layout.level))
             and like.device.type == "cpu"
             and like.dtype in (torch.float32, torch.float64)
-            and load_kernel() is not None
+            and load_library() is not None
         )
 
     def apply(self, x, out=None):
@@ -180,7 +123,7 @@ class Kernel(LinearMap):
         layout, kept = self.layout, []  # that arrays stay while C has their addresses
         n_values = math.prod(layout.signal_shape)
         n_banks = math.prod(pairs.shape[:-4])
-        job = _Job(ctypes.pointer(self._transform), task, smoothing=smoothing)
+        job = Job(ctypes.pointer(self._transform), task, smoothing=smoothing)
         for name, rows, size in (
             ("x", x, n_values),
             ("y", y, layout.n_coeffs_per_channel),
@@ -205,8 +148,8 @@ class Kernel(LinearMap):
         size = max(n_values, layout.n_coeffs_per_channel)
         job.rows_per_part = _rows_per_part(size * (8 if job.is_double else 4))
         work = n_banks * job.n_rows * size
-        n_threads = min(torch.get_num_threads(), 1 + work // VALUES_PER_THREAD)
-        if work and load_kernel().kernel_run(
+        n_threads = threads_for(work)
+        if work and load_library().kernel_run(
             ctypes.byref(job),
             self.instruction_set,
             n_threads,
@@ -264,11 +207,13 @@ def _rows_per_part(n_bytes: int) -> int:
 
 
 @lru_cache(maxsize=128)
-def _describe(layout: CoeffLayout, mode: str) -> _Transform:
+def _describe(layout: CoeffLayout, mode: str) -> Transform:
     """Describe a transform to the kernel."""
     lengths = np.array(layout.shapes, np.int64)
     level, ndim = layout.level, len(layout.signal_shape)
-    taps = layout.filter_length
+    taps, is_stationary = layout.filter_length, not layout.tree.is_decimated
+    if is_stationary:
+        mode = "zero"  # which has no tables: there is nothing beyond a circle
     tables = [[extension(n, taps, mode) for n in shape] for shape in lengths[:-1]]
     widest = np.max([weight.shape for row in tables for *_, weight in row], axis=0)
     index = np.zeros((level, ndim, *widest), np.int64)
@@ -277,7 +222,8 @@ def _describe(layout: CoeffLayout, mode: str) -> _Transform:
         for axis, (_, indices, weights) in enumerate(row):
             places = (j, axis, slice(len(indices)), slice(indices.shape[1]))
             index[places], weight[places] = indices, weights
-    transform = _Transform(ndim, level, taps, tables[0][0][0], *widest.tolist())
+    left, widths = tables[0][0][0], widest.tolist()
+    transform = Transform(ndim, level, taps, is_stationary, left, *widths)
     transform.arrays = lengths, index, weight  # which live as long as it does
     transform.lengths, transform.index, transform.weight = (
         array.ctypes.data for array in transform.arrays

@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from sk_awave.engine import Tree
-from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map
 from sk_awave.utils._validation import as_tensor
 
 #: The coefficients of a part of the signals, whose bands are held together.
-PART_SIZE = 2**23
+PART_SIZE = 2**20
 
 
 class Bands:
@@ -60,19 +59,17 @@ class Bands:
 
     def _compute(self, rows):
         """Return an array (n_rows, *band_shape) for each band."""
-        layout = self._resized(rows.shape[1:])
+        shape = rows.shape[1:]
+        layout = self._resized(shape)
+        analysis = analysis_map(layout, self.filters, like=as_tensor(rows[:0]))
         with torch.no_grad():
-            x = as_tensor(rows)
-            analysis = analysis_map(layout, self.filters, like=x[:0])
-            parts = [
-                [
-                    self._cut(y[:, band.start : band.stop].unflatten(1, band.shape), band)
-                    for band in layout.bands
-                ]
-                for part in x.split(rows_per_batch(layout))
-                for y in [analysis.apply(self._extend(part))]
-            ]
-        return [torch.cat(band).numpy() for band in zip(*parts, strict=True)]
+            flat = analysis.apply(as_tensor(self._extend(rows))).numpy()
+        bands = [
+            flat[:, band.start : band.stop].reshape(-1, *band.shape)
+            for band in layout.bands
+        ]
+        levels = [band.level for band in layout.bands]
+        return [self._cut(*band, shape) for band in zip(bands, levels, strict=True)]
 
     def _resized(self, shape):
         """Return the layout of what is transformed for signals of a shape."""
@@ -82,8 +79,8 @@ class Bands:
         """Return what is transformed in place of signals."""
         return x
 
-    def _cut(self, coeffs, band):
-        """Return what is kept of a band."""
+    def _cut(self, coeffs, level, shape):
+        """Return what is kept of a band of a level, of signals of a shape."""
         return coeffs
 
 
@@ -96,19 +93,31 @@ class MirroredBands(Bands):
     """
 
     def _resized(self, shape):
-        return super()._resized(tuple(2 * length for length in shape))
+        return super()._resized(tuple(len(self._places(length)) for length in shape))
 
     def _extend(self, x):
         for axis in range(1, x.ndim):
-            x = torch.cat([x, x.flip(axis)], axis)
-        return x.contiguous()
+            x = x.take(self._places(x.shape[axis]), axis)
+        return x
 
-    def _cut(self, coeffs, band):
-        # A level whose taps are d samples apart looks d / 2 samples ahead.
-        shift = (2 ** len(band.path) - 1) // 2
-        for axis, length in enumerate(band.shape, start=1):
-            coeffs = coeffs.roll(shift, axis).narrow(axis, 0, length // 2)
-        return coeffs
+    def _cut(self, coeffs, level, shape):
+        start = self._ahead(self.layout.level) - self._ahead(level)
+        return coeffs[(..., *[slice(start, start + length) for length in shape])]
+
+    def _places(self, length):
+        """Return the samples of a signal and its mirror image, turn after turn.
+
+        It begins so far ahead of the signal that what is kept of a band has no gap.
+        """
+        n_ahead = self._ahead(self.layout.level)
+        n_turns = -(-(n_ahead + length) // (2 * length))
+        places = np.arange(-n_ahead, 2 * length * n_turns - n_ahead) % (2 * length)
+        return np.minimum(places, 2 * length - 1 - places)
+
+    @staticmethod
+    def _ahead(level):
+        """Return by how many samples a band of taps 2^(level - 1) apart looks ahead."""
+        return (2**level - 1) // 2
 
 
 class Envelopes:

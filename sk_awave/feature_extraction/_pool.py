@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sk_awave.feature_extraction._bands import cut_segments
+from sk_awave.feature_extraction._compiled import compute_compiled
 from sk_awave.feature_extraction._statistics import (
     STATISTICS,
     Learned,
@@ -116,7 +117,11 @@ class Pool:
             for place, _ in cut_segments(band.shape[2:], self.segments):
                 part = band[(..., *place)]
                 part = part.reshape(*part.shape[:2], -1)
-                pooled += [self._compute(s, part, name, learned) for s in self.statistics]
+                known = compute_compiled(part, self, learned)
+                pooled += [
+                    known[s] if s in known else self._compute(s, part, name, learned)
+                    for s in self.statistics
+                ]
         pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
         return pooled.reshape(len(pooled), -1)
 

@@ -117,12 +117,16 @@ def _sum_of_squares(coeffs):
 
 
 def log_norm(coeffs, learned, power):
-    """Return the logarithm of the mean of a power, to one over it, above the floor."""
+    """Return `log_of_moment` of coefficients, in units of their scale."""
     moments = np.abs(coeffs / learned.scale.astype(coeffs.dtype))
     for _ in range(power.bit_length() - 1):  # 1, 2 or 4: much faster than powers
         moments = np.square(moments)
-    mean = moments.mean(axis=-1, keepdims=True)
-    return np.log(mean + coeffs.dtype.type(FLOOR**power)) / power
+    return log_of_moment(moments.mean(axis=-1, keepdims=True), power)
+
+
+def log_of_moment(mean, power):
+    """Return the logarithm of the mean of a power, to one over it, above the floor."""
+    return np.log(mean + mean.dtype.type(FLOOR**power)) / power
 
 
 def share_above(coeffs, thresholds):

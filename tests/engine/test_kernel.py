@@ -1,5 +1,7 @@
 """The compiled kernel against the reference and PyWavelets, and who serves without it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import pywt
@@ -8,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sk_awave import WaveletTransformer
-from sk_awave.engine import CoeffLayout, FilterBank, Tree, _kernel
+from sk_awave.engine import CoeffLayout, FilterBank, Tree, _kernel, _library
 from sk_awave.engine._boundary import MODES, adjoint_mode
 from sk_awave.engine._cascade import Cascade
-from sk_awave.engine._kernel import Kernel, instruction_sets
+from sk_awave.engine._fourier import Fourier
+from sk_awave.engine._kernel import Kernel
+from sk_awave.engine._library import instruction_sets
 from sk_awave.engine._linear_map import Whole
 from sk_awave.engine._reference import pack, unpack, wavedec, waverec, waverec_adjoint
 from sk_awave.engine._transform import analysis_map, synthesis_map
@@ -122,7 +126,7 @@ def test_threads_and_chunks_change_no_bit(shape, dtype, monkeypatch):
         return value, torch.autograd.grad(value, pairs)[0]
 
     analysis.factors = (pairs := analysis.factors[0].clone().requires_grad_(),)
-    monkeypatch.setattr(_kernel, "VALUES_PER_THREAD", 1)
+    monkeypatch.setattr(_library, "VALUES_PER_THREAD", 1)
     monkeypatch.setattr(_kernel, "PART_BYTES", 2**14)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     with torch.no_grad():
@@ -207,6 +211,49 @@ def test_gradients(shape, wavelet, mode, n_rows):
 
 
 @needs_kernel
+@settings(deadline=None, max_examples=100)
+@given(
+    shape=st.one_of(
+        st.tuples(st.integers(1, 300)),
+        st.tuples(st.integers(1, 20), st.integers(1, 40)),
+        st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6)),
+    ),
+    wavelet=st.sampled_from(["haar", "db2", "bior2.4", "db5", "sym8", "db20"]),
+    level=st.integers(1, 7),
+    n_rows=st.integers(1, 9),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    chosen=st.sampled_from(SETS),
+)
+def test_stationary_is_the_product_of_spectra(
+    shape, wavelet, level, n_rows, dtype, chosen
+):
+    layout, filters, x, _ = make_case(shape, level, wavelet, "periodization", n_rows)
+    layout = replace(layout, tree=Tree.stationary(level))
+    pairs = filters[..., :2, :].clone().requires_grad_()
+    spectra = Fourier(layout, pairs, "periodization")
+    direct = Kernel(layout, pairs, "periodization")
+    direct.instruction_set = chosen
+    rows, coeffs = x.to(dtype), spectra.apply(x)
+    flat = torch.randn(coeffs.shape, dtype=torch.float64)
+    weights = torch.from_numpy(layout.weights)
+    smoothing = float(coeffs.detach().abs().max())  # whose slopes rounding cannot turn
+    sizes = (coeffs**2 + smoothing**2).sqrt() - smoothing
+    functions = [
+        (direct.apply(rows), coeffs),
+        (direct.T.apply(flat.to(dtype)), spectra.T.apply(flat)),
+        (direct.norm(rows, smoothing), (weights * sizes).sum()),
+    ]
+    for actual, expected in functions:
+        slopes = [
+            torch.autograd.grad(y.sum(), pairs, retain_graph=True)[0]
+            for y in (actual, expected)
+        ]
+        for a, b in ((actual, expected), slopes):
+            scale = max(1.0, float(b.detach().abs().max()))
+            assert_equal_to_rounding(a.detach().to(dtype) / scale, b.detach() / scale)
+
+
+@needs_kernel
 @pytest.mark.parametrize("shape", [(33,), (6, 9)])
 def test_many_banks(shape):
     layout, filters, x, flat = make_case(shape, 2, "db2", "smooth", 5)
@@ -249,7 +296,8 @@ def test_who_serves(monkeypatch, has_kernel):
     if has_kernel and not instruction_sets():
         pytest.skip("no kernel was built")
     if not has_kernel:
-        monkeypatch.setattr(_kernel, "load_kernel", lambda: None)
+        monkeypatch.setattr(_library, "load_library", lambda: None)
+        monkeypatch.setattr(_kernel, "load_library", lambda: None)
     assert bool(instruction_sets()) == has_kernel
     x = torch.randn(2, 300, dtype=torch.float64)
     filters = FilterBank.from_wavelet("db2")().detach()
@@ -262,14 +310,18 @@ def test_who_serves(monkeypatch, has_kernel):
     back = synthesis_map(layout, filters, like=x).apply(served.apply(x))
     assert_equal_to_rounding(back, x)
     short = CoeffLayout((30,), None, 4, Tree.stationary(2), "periodization")
-    assert isinstance(analysis_map(short, filters, like=x), Whole)
+    served = analysis_map(short, filters, like=x)
+    assert isinstance(served, Kernel if has_kernel else Whole)
+    packets = Tree((frozenset([()]), frozenset([(0,), (1,)])))
+    other = CoeffLayout((30,), None, 4, packets, "symmetric")
+    assert isinstance(analysis_map(other, filters, like=x), Whole)
     assert not isinstance(analysis_map(layout, filters, like=x.half()), Kernel)
 
 
 def test_a_library_of_another_platform_is_passed_over(monkeypatch, tmp_path):
     (tmp_path / "_kernel.lib.so").write_text("not a library")
-    monkeypatch.setattr(_kernel, "__file__", str(tmp_path / "_kernel.py"))
-    assert _kernel.load_kernel.__wrapped__() is None
+    monkeypatch.setattr(_library, "__file__", str(tmp_path / "_library.py"))
+    assert _library.load_library.__wrapped__() is None
 
 
 @needs_kernel

@@ -6,7 +6,7 @@ from torch import nn
 
 from sk_awave.engine import FilterBank, _objective
 from sk_awave.engine._boundary import MODES
-from sk_awave.engine._kernel import instruction_sets
+from sk_awave.engine._library import instruction_sets
 from sk_awave.engine._reference import wavedec, waverec
 from sk_awave.engine._terms import PENALTIES, Sparsity
 

@@ -5,7 +5,7 @@ from importlib.metadata import requires
 import torch
 
 from sk_awave import __version__, show_versions
-from sk_awave.engine._kernel import instruction_sets
+from sk_awave.engine._library import instruction_sets
 from sk_awave.utils import _versions
 
 

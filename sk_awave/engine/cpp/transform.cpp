@@ -16,182 +16,27 @@
 //     samples, which tables describe for all boundary modes alike. Synthesis is the
 //     transpose of analysis under another extension; see `adjoint_mode` in _boundary.py.
 //
-// Note [instruction sets]
-//     This source is compiled once for each instruction set, with KERNEL_SET defined, and
-//     once without it: that part chooses among them at run time, and makes threads. The
-//     former use no function of the standard library that a header defines, as the linker
-//     keeps one copy of these, which might use instructions that a processor lacks.
+// Note [stationary transforms]
+//     Their levels keep all samples, of a signal that is periodic, and their taps are
+//     `dilation` samples apart. An axis of an image is then a longer signal, whose taps
+//     are as many rows apart: neighbours are always taken by neighbouring lanes.
 //
 // Sums are taken in one order whatever the route, so that results do not depend on the
 // number of threads, nor on how signals are divided among calls.
 
-#include <cmath>
-#include <cstdint>
 #include <cstdlib>
-#include <cstring>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #endif
 
-typedef std::int64_t Int;
-
-// What a transform is; arrays by level, the finest first, then by axis.
-struct Transform {
-  Int ndim, level, taps;
-  Int left;           // samples by which a signal is extended on its left
-  Int terms, width;   // of the tables of extensions
-  const Int* lengths;    // [level + 1][ndim]
-  const Int* index;      // [level][ndim][terms][width]
-  const double* weight;  // of the same shape
-  Int n_values, n_coeffs;
-};
-
-enum Task { ANALYSE, TRANSPOSE, NORM, PULL };
-
-// One call. Signals and coefficients are rows; several banks may take the same rows.
-struct Job {
-  const Transform* transform;
-  Task task;
-  Int is_double;
-  Int n_banks, n_rows;
-  const double* filters;  // [bank][level][ndim][2][taps], in the order of correlation
-  const void *x, *y;      // of one bank: signals, and coefficients (PULL, TRANSPOSE)
-  Int x_step, y_step;     // values from one bank to the next, perhaps 0
-  void* out;              // ANALYSE: coefficients; TRANSPOSE: signals
-  const double* weights;  // NORM: of each coefficient, or null
-  double smoothing;       // NORM: |c| is sqrt(c^2 + s^2) - s
-  // A part is some rows of one bank. What it adds is summed in the order of parts.
-  Int rows_per_part, n_parts;
-  double *values, *slopes;  // [part], [part][level][ndim][2][taps]
-  Int (*next)(void*);       // returns the next part
-  void* counter;
-};
-
-#ifdef KERNEL_SET
-
-#define INLINE static inline __attribute__((always_inline))
-#if defined(__AVX512F__)
-#define VECTOR_SIZE 64
-#elif defined(__AVX__)
-#define VECTOR_SIZE 32
-#else
-#define VECTOR_SIZE 16
-#endif
-
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define HAS_SHUFFLE
-#endif
-#endif
+#include "vectors.h"
 
 namespace {
 
-// Vectors. Where the compiler has none they are plain loops.
-template <class T>
-struct Vector;
-#ifdef __GNUC__
-template <>
-struct Vector<float> {
-  typedef float type __attribute__((vector_size(VECTOR_SIZE)));
-};
-template <>
-struct Vector<double> {
-  typedef double type __attribute__((vector_size(VECTOR_SIZE)));
-};
-#else
-#undef INLINE
-#define INLINE static inline
-template <class T>
-struct Plain {
-  enum { N = VECTOR_SIZE / sizeof(T) };
-  T v[N];
-  T& operator[](int i) { return v[i]; }
-  Plain& operator+=(const Plain& o) {
-    for (int i = 0; i < N; i++) v[i] += o.v[i];
-    return *this;
-  }
-  friend Plain operator*(T s, Plain x) {
-    for (int i = 0; i < N; i++) x.v[i] *= s;
-    return x;
-  }
-  friend Plain operator*(Plain x, const Plain& o) {
-    for (int i = 0; i < N; i++) x.v[i] *= o.v[i];
-    return x;
-  }
-  friend Plain operator/(Plain x, const Plain& o) {
-    for (int i = 0; i < N; i++) x.v[i] /= o.v[i];
-    return x;
-  }
-  friend Plain operator+(Plain x, const Plain& o) { return x += o; }
-};
-template <class T>
-struct Vector {
-  typedef Plain<T> type;
-};
-#endif
-
-// How many vectors are taken together, so that enough sums are under way.
-enum { TOGETHER = 2 };
-template <class T>
-struct Lanes {
-  enum { vector = VECTOR_SIZE / sizeof(T), all = TOGETHER * vector };
-};
-// The coefficients of a tile for each lane, of a sum that is not yet in double, and of
-// signals so short that they are copied as a whole.
-enum { TILE = 64, SUM = 256, SHORT = 24 };
-
-template <class V, class T>
-INLINE V load(const T* p) {
-  V v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class V, class T>
-INLINE void store(T* p, V v) {
-  memcpy(p, &v, sizeof v);
-}
-template <class V, class T>
-INLINE V splat(T x) {
-  T lane[sizeof(V) / sizeof(T)];
-  for (T& l : lane) l = x;
-  return load<V>(lane);
-}
-// Lane by lane.
-#ifdef __GNUC__
-template <class V>
-INLINE V absolute(V x) {
-  return x < 0 ? -x : x;
-}
-template <class V>
-INLINE V sign(V x) {
-  const V zero = {}, one = zero + 1;
-  return x > 0 ? one : (x < 0 ? -one : zero);
-}
-template <class V>
-INLINE V root(V x) {
-  for (unsigned i = 0; i < sizeof(V) / sizeof(x[0]); i++) x[i] = std::sqrt(x[i]);
-  return x;
-}
-#else
-template <class V>
-INLINE V absolute(V x) {
-  for (int i = 0; i < V::N; i++) x[i] = std::fabs(x[i]);
-  return x;
-}
-template <class V>
-INLINE V sign(V x) {
-  for (int i = 0; i < V::N; i++) x[i] = (x[i] > 0) - (x[i] < 0);
-  return x;
-}
-template <class V>
-INLINE V root(V x) {
-  for (int i = 0; i < V::N; i++) x[i] = std::sqrt(x[i]);
-  return x;
-}
-#endif
-INLINE Int least(Int a, Int b) { return a < b ? a : b; }
-INLINE Int most(Int a, Int b) { return a > b ? a : b; }
+// The coefficients of a tile for each lane, and of signals so short that they are copied
+// as a whole.
+enum { TILE = 64, SHORT = 24 };
 
 // Transposition of a square of N rows of N lanes.
 #ifdef HAS_SHUFFLE
@@ -422,6 +267,86 @@ struct Loops {
     if (c < taps)
       products_across<2>(x + c * S, S, m, a, d, sums + c * N, sums + (taps + c) * N);
   }
+
+  // The same of taps that are `shift` values apart, for every value: see
+  // Note [stationary transforms].
+  template <class W, int U>
+  INLINE void dilated_sums(const T* x, Int shift, const T* low, Int taps, T* a, T* d) {
+    const Int n = K ? K : taps;
+    enum { L = sizeof(W) / sizeof(T) };
+    W s[U] = {}, t[U] = {};
+    for (Int c = 0; c < n; c++)
+      for (int u = 0; u < U; u++) {
+        W v = load<W>(x + c * shift + u * L);
+        s[u] += low[c] * v;
+        t[u] += low[n + c] * v;
+      }
+    for (int u = 0; u < U; u++) {
+      store(a + u * L, s[u]);
+      store(d + u * L, t[u]);
+    }
+  }
+  static void dilated_analyse(const T* x, Int shift, Int size, const T* low, Int taps,
+                              T* a, T* d) {
+    Int i = 0;
+    for (; i + 4 * N <= size; i += 4 * N)
+      dilated_sums<V, 4>(x + i, shift, low, taps, a + i, d + i);
+    for (; i + N <= size; i += N)
+      dilated_sums<V, 1>(x + i, shift, low, taps, a + i, d + i);
+    for (; i < size; i++) dilated_sums<T, 1>(x + i, shift, low, taps, a + i, d + i);
+  }
+  template <class W, int U>
+  INLINE void dilated_pairs(const T* a, const T* d, Int shift, const T* low, Int taps,
+                            T* x) {
+    const Int n = K ? K : taps;
+    enum { L = sizeof(W) / sizeof(T) };
+    W s[U] = {};
+    for (Int c = 0; c < n; c++)
+      for (int u = 0; u < U; u++) {
+        s[u] += low[n - 1 - c] * load<W>(a + c * shift + u * L);
+        s[u] += low[n + n - 1 - c] * load<W>(d + c * shift + u * L);
+      }
+    for (int u = 0; u < U; u++) store(x + u * L, s[u]);
+  }
+  static void dilated_merge(const T* a, const T* d, Int shift, Int size, const T* low,
+                            Int taps, T* x) {
+    Int i = 0;
+    for (; i + 4 * N <= size; i += 4 * N)
+      dilated_pairs<V, 4>(a + i, d + i, shift, low, taps, x + i);
+    for (; i + N <= size; i += N)
+      dilated_pairs<V, 1>(a + i, d + i, shift, low, taps, x + i);
+    for (; i < size; i++) dilated_pairs<T, 1>(a + i, d + i, shift, low, taps, x + i);
+  }
+  template <class W>
+  INLINE void dilated_products(const T* x, Int shift, Int start, Int stop, const T* a,
+                               const T* d, Int taps, double* to) {
+    enum { L = sizeof(W) / sizeof(T), C = 2 };  // the number of taps is even
+    for (Int begin = start; begin < stop; begin += SUM * L)
+      for (Int c = 0; c < taps; c += C) {
+        W s[C] = {}, t[C] = {};
+        for (Int i = begin; i < least(stop, begin + SUM * L); i += L) {
+          W p = load<W>(a + i), q = load<W>(d + i);
+          for (int e = 0; e < C; e++) {
+            W v = load<W>(x + (c + e) * shift + i);
+            s[e] += p * v;
+            t[e] += q * v;
+          }
+        }
+        for (int e = 0; e < C; e++) {
+          T lane[2 * L];
+          store(lane, s[e]);
+          store(lane + L, t[e]);
+          for (int b = 0; b < L; b++) to[c + e] += lane[b];
+          for (int b = 0; b < L; b++) to[taps + c + e] += lane[L + b];
+        }
+      }
+  }
+  static void dilated_slopes(const T* x, Int shift, Int size, const T* a, const T* d,
+                             Int taps, double* to) {
+    Int whole = size / N * N;
+    dilated_products<V>(x, shift, 0, whole, a, d, taps, to);
+    dilated_products<T>(x, shift, whole, size, a, d, taps, to);
+  }
 };
 
 // The loops for a number of taps, unrolled for the common ones.
@@ -430,10 +355,13 @@ struct Chosen {
   void (*analyse)(const T*, Int, Int, const T*, Int, T*, T*);
   void (*merge)(const T*, const T*, Int, Int, const T*, Int, T*);
   void (*slopes)(const T*, Int, Int, const T*, const T*, Int, T*);
+  void (*dilated_analyse)(const T*, Int, Int, const T*, Int, T*, T*);
+  void (*dilated_merge)(const T*, const T*, Int, Int, const T*, Int, T*);
 };
 template <class T, int K>
 Chosen<T> loops() {
-  Chosen<T> chosen = {Loops<T, K>::analyse, Loops<T, K>::merge, Loops<T, 0>::slopes};
+  Chosen<T> chosen = {Loops<T, K>::analyse, Loops<T, K>::merge, Loops<T, 0>::slopes,
+                      Loops<T, K>::dilated_analyse, Loops<T, K>::dilated_merge};
   return chosen;
 }
 template <class T>
@@ -477,18 +405,21 @@ struct Worker {
 
   explicit Worker(const Job& j)
       : job(j), t(*j.transform), f(choose<T>(t.taps)), ndim(t.ndim), level(t.level),
-        K(t.taps), interleaves(j.rows_per_part >= G), n_nodes(0), n_terms(0) {
-    Int across = 1, stop = t.n_coeffs;
+        K(t.taps), interleaves(j.rows_per_part >= G && !t.is_stationary), n_nodes(0),
+        n_terms(0) {
+    Int across = 1, around = 0, stop = t.n_coeffs;
     for (Int l = 0; l < level; l++) {
       for (Int s = 0; s < ndim; s++) {
         starts[l][s] = n_nodes;
         n_nodes += node_size(l, s) << s;
         across = most(across, inner(l, ndim - 1 - s));
+        around = most(around, turn(l, ndim - 1 - s));
       }
       stop -= ((Int(1) << ndim) - 1) * node_size(l, ndim);
       details[l] = stop;
     }
     Int unit = interleaves ? G : 1, end = (2 * SHORT + 6 * K) * across * unit;
+    if (t.is_stationary) end = around;
     bool pulls = job.task == NORM || job.task == PULL;
     struct {
       T** place;
@@ -542,6 +473,16 @@ struct Worker {
     while (++axis < ndim) size *= length(l + 1, axis);
     return size;
   }
+  // By how many samples the taps of a level are apart, on a circle of so many.
+  Int dilation(Int l, Int axis) const {
+    Int shift = 1 % length(l, axis);
+    while (l--) shift = 2 * shift % length(0, axis);
+    return shift;
+  }
+  // The values of an axis, and of so many more as its taps reach.
+  Int turn(Int l, Int axis) const {
+    return (length(l, axis) + (K - 1) * dilation(l, axis)) * inner(l, axis);
+  }
   // An array of a stage; those after the last stage are bands.
   T* node(T* all, Int l, Int stage, Int branch) {
     if (stage == ndim) {
@@ -556,6 +497,7 @@ struct Worker {
   // One axis of a level.
   struct Axis {
     Int n, m, S, right;  // samples, coefficients, values in between, end of extension
+    Int dilation;        // of taps, if the transform is stationary
     const T* low;
     const Int* index;
     const double* weight;
@@ -563,6 +505,7 @@ struct Worker {
   Axis axis_of(Int l, Int axis) const {
     Int place = l * ndim + axis, table = place * t.terms * t.width;
     Axis x = {length(l, axis), length(l + 1, axis), inner(l, axis) * lanes, 0,
+              t.is_stationary ? dilation(l, axis) : 0,
               filters + place * 2 * K, t.index + table, t.weight + table};
     x.right = 2 * x.m + K - 2;
     return x;
@@ -734,6 +677,31 @@ struct Worker {
       memcpy(x + i * c.S, to + (i + t.left - 2 * begin) * c.S, n * c.S * sizeof(T));
   }
 
+  // Go around a circle from `before` samples ahead of the first, until all taps are met.
+  const T* wrap(const Axis& c, const T* x, Int before, T* to) const {
+    Int place = before % c.n ? c.n - before % c.n : 0, n = c.n + (K - 1) * c.dilation;
+    for (Int done = 0; done < n; place = 0) {
+      Int count = least(n - done, c.n - place);
+      memcpy(to + done * c.S, x + place * c.S, count * c.S * sizeof(T));
+      done += count;
+    }
+    return to;
+  }
+  void analyse_circle(const Axis& c, const T* x, T* a, T* d) const {
+    x = wrap(c, x, (K / 2 - 1) * c.dilation, ends);
+    f.dilated_analyse(x, c.dilation * c.S, c.n * c.S, c.low, K, a, d);
+  }
+  void slopes_circle(const Axis& c, const T* x, const T* a, const T* d,
+                     double* to) const {
+    x = wrap(c, x, (K / 2 - 1) * c.dilation, ends);
+    Loops<T, 0>::dilated_slopes(x, c.dilation * c.S, c.n * c.S, a, d, K, to);
+  }
+  void merge_circle(const Axis& c, const T* a, const T* d, T* x) const {
+    a = wrap(c, a, K / 2 * c.dilation, ends_a);
+    d = wrap(c, d, K / 2 * c.dilation, ends_d);
+    f.dilated_merge(a, d, c.dilation * c.S, c.n * c.S, c.low, K, x);
+  }
+
   // All levels of a block.
   void forward() {
     for (Int l = 0; l < level; l++)
@@ -745,8 +713,13 @@ struct Worker {
           const T* x = node(nodes, l, s, branch);
           T* a = node(nodes, l, s + 1, branch);
           T* d = node(nodes, l, s + 1, branch | Int(1) << s);
-          for (Int o = 0; o < outer; o++)
-            analyse_axis(c, x + o * c.n * c.S, a + o * c.m * c.S, d + o * c.m * c.S);
+          for (Int o = 0; o < outer; o++) {
+            Int i = o * c.n * c.S, k = o * c.m * c.S;
+            if (t.is_stationary)
+              analyse_circle(c, x + i, a + k, d + k);
+            else
+              analyse_axis(c, x + i, a + k, d + k);
+          }
         }
       }
   }
@@ -768,6 +741,11 @@ struct Worker {
           signal = source;
           for (Int o = 0; o < outer; o++) {
             Int i = o * c.n * c.S, k = o * c.m * c.S;
+            if (t.is_stationary) {
+              if (slope) slopes_circle(c, x + i, a + k, d + k, to);
+              if (made) merge_circle(c, a + k, d + k, made + i);
+              continue;
+            }
             if (slope) slopes_axis(c, x + i, a + k, d + k, to);
             if (made) merge_axis(c, a + k, d + k, made + i);
           }
@@ -883,101 +861,7 @@ int work(const Job& job) {
 
 }  // namespace
 
-#define JOIN(a, b) a##b
-#define NAME(set) JOIN(work_, set)
-extern int NAME(KERNEL_SET)(const Job& job);
-int NAME(KERNEL_SET)(const Job& job) {
+extern int NAME(work_)(const Job& job);
+int NAME(work_)(const Job& job) {
   return job.is_double ? work<double>(job) : work<float>(job);
 }
-
-#else  // the choice of instructions, and threads
-
-#include <atomic>
-#include <system_error>
-#include <thread>
-#include <vector>
-
-#ifdef _WIN32
-#define EXPORT extern "C" __declspec(dllexport)
-#else
-#define EXPORT extern "C" __attribute__((visibility("default")))
-#endif
-
-int work_baseline(const Job& job);
-#ifdef KERNEL_X86
-int work_avx2(const Job& job);
-int work_avx512(const Job& job);
-#endif
-
-namespace {
-
-struct Set {
-  const char* name;
-  int (*work)(const Job&);
-};
-
-// The sets that this processor has, the widest first; the last is the baseline.
-std::vector<Set> available() {
-  std::vector<Set> sets;
-#ifdef KERNEL_X86
-  __builtin_cpu_init();
-  bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  bool has_avx512 = __builtin_cpu_supports("avx512f") &&
-                    __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl") &&
-                    __builtin_cpu_supports("avx512bw");
-  if (has_avx2 && has_avx512)
-    sets.push_back({"AVX-512", work_avx512});
-  if (has_avx2) sets.push_back({"AVX2", work_avx2});
-#endif
-  sets.push_back({"baseline", work_baseline});
-  return sets;
-}
-const std::vector<Set> sets = available();
-
-Int next_part(void* counter) { return (*(std::atomic<Int>*)counter)++; }
-
-}  // namespace
-
-// The name of an instruction set, from the widest; null after the last.
-EXPORT const char* kernel_set(Int i) {
-  return i < (Int)sets.size() ? sets[i].name : nullptr;
-}
-
-// The bytes of a transform (0) and of a job (1), by which Python knows an old build.
-EXPORT int kernel_size(int which) { return which ? sizeof(Job) : sizeof(Transform); }
-
-// Do a job by an instruction set; `value` and `slope` are sums over rows of each bank.
-// Returns 0, or 1 where there is too little memory.
-EXPORT int kernel_run(Job* job, Int set, Int n_threads, double* value,
-                      double* slope) try {
-  const Transform& t = *job->transform;
-  Int per_bank = (job->n_rows + job->rows_per_part - 1) / job->rows_per_part;
-  Int size = t.level * t.ndim * 2 * t.taps;
-  job->n_parts = per_bank * job->n_banks;
-  bool pulls = job->task == NORM || job->task == PULL;
-  std::vector<double> values(pulls ? job->n_parts : 0), slopes(values.size() * size);
-  std::atomic<Int> counter(0);
-  job->values = values.data();
-  job->slopes = slopes.data();
-  job->next = next_part;
-  job->counter = &counter;
-  std::atomic<int> failed(0);
-  auto work = [&] { failed |= sets[set].work(*job); };
-  std::vector<std::thread> others;
-  try {
-    for (Int i = 1; i < n_threads && i < job->n_parts; i++) others.emplace_back(work);
-  } catch (const std::system_error&) {  // no more threads: those that run do it all
-  }
-  work();
-  for (auto& thread : others) thread.join();
-  for (Int p = 0; pulls && p < job->n_parts; p++) {
-    value[p / per_bank] += values[p];
-    for (Int i = 0; i < size; i++) slope[p / per_bank * size + i] += slopes[p * size + i];
-  }
-  return failed;
-} catch (const std::bad_alloc&) {
-  return 1;
-}
-
-#endif
