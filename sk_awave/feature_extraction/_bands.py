@@ -1,6 +1,7 @@
 """The bands of signals, one array each, as they are pooled."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from sk_awave.engine._transform import analysis_map
 from sk_awave.utils._validation import as_tensor
 
 #: The coefficients of a part of the signals, whose bands are held together.
-PART_SIZE = 2**20
+PART_SIZE = 2**19
 
 
 class Bands:
@@ -49,8 +50,8 @@ class Bands:
         """
         size = max(1, PART_SIZE // (X.shape[1] * self.layout.n_coeffs_per_channel))
         for alike in split_lengths(X):
-            for start in range(0, len(alike), size):
-                yield self.compute(alike[start : start + size])
+            for part in np.array_split(alike, -(-len(alike) // size)):
+                yield self.compute(part)
 
     def compute(self, X):
         """Return an array (n_samples, n_channels, *band_shape) for each band."""
@@ -73,7 +74,7 @@ class Bands:
 
     def _resized(self, shape):
         """Return the layout of what is transformed for signals of a shape."""
-        return replace(self.layout, signal_shape=shape)
+        return _resized(self.layout, shape)
 
     def _extend(self, x):
         """Return what is transformed in place of signals."""
@@ -145,7 +146,7 @@ class Envelopes:
     """
 
     def __init__(self, bands):
-        self.bands, layout = bands, bands.layout
+        self.layout = layout = bands.layout
         details = [band for band in layout.bands if band.kind == "detail"]
         # Of |cD1| all levels are taken, of |cD2| all but one, and so on.
         trees = [Tree.stationary(level) for level in range(layout.level, 0, -1)]
@@ -158,22 +159,31 @@ class Envelopes:
             tuple(-(-length // _step(a)) for length in b.shape) for a, b in self.pairs
         ]
 
-    def parts(self, X):
-        """Yield the bands of parts of the signals, as those of `Bands`."""
-        for first in self.bands.parts(X):
-            second = []
-            for band, coeffs in zip(self.bands.layout.bands, first, strict=True):
-                if band.kind == "detail":
-                    places = slice(None, None, _step(band))
-                    envelope = coeffs[(..., *[places] * (coeffs.ndim - 2))]
-                    splits = self.by_level[band.level - 1]
-                    _, *details = splits.compute(np.abs(envelope))
-                    second += details
-            yield second
+    def compute(self, coeffs):
+        """Return an array (n_samples, n_channels, *band_shape) for each band.
+
+        Parameters
+        ----------
+        coeffs : list of arrays of shape (n_samples, n_channels, *signal_shape)
+            The bands whose envelopes are taken.
+        """
+        bands = []
+        for band, values in zip(self.layout.bands, coeffs, strict=True):
+            if band.kind == "detail":
+                places = slice(None, None, _step(band))
+                envelope = np.abs(values[(..., *[places] * (values.ndim - 2))])
+                _, *details = self.by_level[band.level - 1].compute(envelope)
+                bands += details
+        return bands
 
 
 def _step(band):
     return 2 ** (band.level - 1)
+
+
+@lru_cache(maxsize=128)
+def _resized(layout, shape):
+    return replace(layout, signal_shape=shape)
 
 
 def bands_of(layout, filters):

@@ -109,9 +109,10 @@ class Pool:
         ndarray of shape (n_samples, n_features)
             By channel, then by band, segment and statistic.
         """
-        return np.concatenate([self._compute_part(part, names) for part in parts])
+        return np.concatenate([self.compute_part(part, names) for part in parts])
 
-    def _compute_part(self, bands, names):
+    def compute_part(self, bands, names):
+        """Do the same of bands that are arrays of shape (n, n_channels, *band_shape)."""
         pooled = []
         for band, name, learned in zip(bands, names, self.learned, strict=True):
             for place, _ in cut_segments(band.shape[2:], self.segments):

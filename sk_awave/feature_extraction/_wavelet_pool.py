@@ -22,39 +22,47 @@ class WaveletPool:
     """
 
     def __init__(self, bands, pool, order):
-        self.stages = [(bands, pool)]
+        self.bands, self.pool, self.envelopes = bands, pool, None
         if order == 2 and bands.layout.level:
-            shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
-            self.stages.append((Envelopes(bands), shares))
+            self.envelopes = Envelopes(bands)
+            self.shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
 
     def fit(self, rows):
         """Learn scales and thresholds from an array (n, n_channels, *signal_shape)."""
-        for bands, pool in self.stages:
-            pool.fit(bands.parts(rows), len(rows))
-        return self
+        return self._fit(self.bands.parts(rows), self.bands.parts(rows), len(rows))
 
     def fit_compute(self, rows):
         """Do both for few signals, whose bands are held in memory."""
-        features = []
-        for bands, pool in self.stages:
-            parts = list(bands.parts(rows))
-            features.append(pool.fit(parts, len(rows)).compute(parts, bands.names))
-        return np.concatenate(features, axis=1)
+        parts = list(self.bands.parts(rows))
+        return self._fit(parts, parts, len(rows))._compute(parts)
 
     def compute(self, rows):
         """Return the features of an array (n, n_channels, *signal_shape)."""
-        features = [
-            pool.compute(bands.parts(rows), bands.names) for bands, pool in self.stages
-        ]
-        return np.concatenate(features, axis=1)
+        return self._compute(self.bands.parts(rows))
+
+    def _fit(self, parts, same_parts, n_samples):
+        self.pool.fit(parts, n_samples)
+        if self.envelopes:
+            self.shares.fit(map(self.envelopes.compute, same_parts), n_samples)
+        return self
+
+    def _compute(self, parts):
+        features = []
+        for coeffs in parts:
+            pooled = [self.pool.compute_part(coeffs, self.bands.names)]
+            if self.envelopes:
+                second = self.envelopes.compute(coeffs)
+                pooled.append(self.shares.compute_part(second, self.envelopes.names))
+            features.append(np.concatenate(pooled, axis=1))
+        return np.concatenate(features)
 
     def names(self, n_channels):
         """Return the names of the features."""
-        return [
-            name
-            for bands, pool in self.stages
-            for name in pool.names(bands.names, bands.shapes, n_channels)
-        ]
+        names = self.pool.names(self.bands.names, self.bands.shapes, n_channels)
+        if self.envelopes:
+            second = self.envelopes.names, self.envelopes.shapes
+            names = names + self.shares.names(*second, n_channels)
+        return names
 
 
 class Compression:
