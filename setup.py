@@ -9,6 +9,9 @@ from setuptools.command.build_ext import build_ext
 
 FOLDER = "sk_awave/engine/cpp"
 
+#: The sources; those after the second are compiled for each instruction set.
+SOURCES = ("choice", "lattice", "transform", "pooling")
+
 #: The options by which each instruction set of x86 is compiled; `choice.cpp` chooses one
 #: when it runs. Other processors, and MSVC, have what the compiler takes for granted.
 X86_SETS = {
@@ -38,8 +41,8 @@ class BuildKernel(build_ext):
         sets = {"baseline": []}
         if not is_msvc and self.plat_name.endswith(("x86_64", "amd64", "i686")):
             sets |= X86_SETS
-        choice, *loops = ext.sources
-        parts = [("choice", [choice], [("KERNEL_X86", None)] * (len(sets) > 1), [])]
+        plain, loops = ext.sources[:2], ext.sources[2:]
+        parts = [("plain", plain, [("KERNEL_X86", None)] * (len(sets) > 1), [])]
         for name, extra in sets.items():
             parts.append((name, loops, [("KERNEL_SET", name)], extra))
         objects = []
@@ -74,7 +77,7 @@ setup(
     ext_modules=[
         Extension(
             "sk_awave.engine._kernel",
-            [f"{FOLDER}/{name}.cpp" for name in ("choice", "transform", "pooling")],
+            [f"{FOLDER}/{name}.cpp" for name in SOURCES],
             depends=[f"{FOLDER}/{name}.h" for name in ("jobs", "vectors")],
             optional=True,
         )

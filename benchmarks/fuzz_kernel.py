@@ -37,7 +37,9 @@ def build(folder):
     """Build the instrumented library, and return its path."""
     compiler, objects = os.environ.get("CXX", "g++"), []
     for name, extra in SETS.items():
-        for source in ["choice"] if name == "choice" else ["transform", "pooling"]:
+        for source in (
+            ["choice", "lattice"] if name == "choice" else ["transform", "pooling"]
+        ):
             objects.append(str(folder / f"{source}_{name}.o"))
             path = str(SOURCES / f"{source}.cpp")
             command = [compiler, *OPTIONS, *extra, "-c", path, "-o", objects[-1]]

@@ -28,7 +28,7 @@ from sk_awave.engine._tree import Tree
 PART_BYTES, MAX_LANES, INTERLEAVED_BYTES = 2**19, 32, 10 * 2**20
 
 #: The tasks, as ``jobs.h`` counts them.
-_ANALYSE, _TRANSPOSE, _NORM, _PULL = range(4)
+_ANALYSE, _TRANSPOSE, NORM, _PULL = range(4)
 
 
 class Kernel(LinearMap):
@@ -120,13 +120,39 @@ class Kernel(LinearMap):
         **results: Tensor,
     ) -> None:
         """Do a task, whose results are written to their places."""
-        layout, kept = self.layout, []  # that arrays stay while C has their addresses
-        n_values = math.prod(layout.signal_shape)
         n_banks = math.prod(pairs.shape[:-4])
-        job = Job(ctypes.pointer(self._transform), task, smoothing=smoothing)
-        for name, rows, size in (
-            ("x", x, n_values),
-            ("y", y, layout.n_coeffs_per_channel),
+        call = Call(self, task, n_banks, x, y)
+        places = {name: result.data_ptr() for name, result in results.items()}
+        call.run(pairs.detach().numpy(), smoothing, **places)
+
+
+class Call:
+    """A task for some signals, which is done for one choice of filters after another.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    task : int
+    n_banks : int
+    x, y : tensors, default=None
+        Rows of signals and of coefficients, of all banks or of each.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        task: int,
+        n_banks: int = 1,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+    ):
+        layout, self._set = kernel.layout, kernel.instruction_set
+        n_values, n_coeffs = math.prod(layout.signal_shape), layout.n_coeffs_per_channel
+        job = Job(ctypes.pointer(kernel._transform), task, n_banks=n_banks)
+        kept: list[Any] = [kernel]  # whose memory the job refers to
+        for name, rows, size, n_axes in (
+            ("x", x, n_values, len(layout.signal_shape)),
+            ("y", y, n_coeffs, 1),
         ):
             if rows is not None:
                 rows = rows.detach().contiguous()
@@ -134,28 +160,34 @@ class Kernel(LinearMap):
                 setattr(job, name, rows.data_ptr())
                 job.is_double = rows.dtype == torch.float64
                 total = rows.numel() // size
-                n_axes = len(layout.signal_shape) if name == "x" else 1
                 by_bank = rows.ndim > n_axes + 1
                 job.n_rows = total // n_banks if by_bank and n_banks else total
                 setattr(job, f"{name}_step", job.n_rows * size if by_bank else 0)
-        filters = np.ascontiguousarray(pairs.detach().numpy()[..., ::-1], float)
-        job.n_banks, job.filters = n_banks, filters.ctypes.data
-        places = {name: result.data_ptr() for name, result in results.items()}
-        job.out = places.get("out")
-        if task == _NORM and layout.weights is not None:
-            weights = np.ascontiguousarray(layout.weights)
-            job.weights = weights.ctypes.data
-        size = max(n_values, layout.n_coeffs_per_channel)
+        if task == NORM and layout.weights is not None:
+            kept.append(np.ascontiguousarray(layout.weights))
+            job.weights = kept[-1].ctypes.data
+        size = max(n_values, n_coeffs)
         job.rows_per_part = _rows_per_part(size * (8 if job.is_double else 4))
-        work = n_banks * job.n_rows * size
-        n_threads = threads_for(work)
-        if work and load_library().kernel_run(
-            ctypes.byref(job),
-            self.instruction_set,
-            n_threads,
-            places.get("values"),
-            places.get("slopes"),
-        ):
+        self._work = n_banks * job.n_rows * size
+        self._job, self._kept = job, kept
+
+    def run(
+        self,
+        pairs: np.ndarray,
+        smoothing: float = 0.0,
+        out: int | None = None,
+        values: int | None = None,
+        slopes: int | None = None,
+    ) -> None:
+        """Do it for filters (..., level, ndim, 2, K), with results at these addresses."""
+        if not self._work:
+            return
+        filters = np.ascontiguousarray(pairs[..., ::-1], float)
+        job = Job.from_buffer_copy(self._job)  # of which other threads have their own
+        job.filters, job.out, job.smoothing = filters.ctypes.data, out, smoothing
+        n_threads = threads_for(self._work)
+        run = load_library().kernel_run
+        if run(ctypes.byref(job), self._set, n_threads, values, slopes):
             raise MemoryError("There is too little memory for the transform.")
 
 
@@ -188,7 +220,7 @@ class _Norm(Function):
 
     @staticmethod
     def forward(ctx, kernel, x, smoothing, pairs):
-        value, slope = kernel._sums(_NORM, pairs, x=x, smoothing=smoothing)
+        value, slope = kernel._sums(NORM, pairs, x=x, smoothing=smoothing)
         ctx.save_for_backward(slope)
         return value
 

@@ -73,6 +73,7 @@ def load_library() -> Any:
         library.kernel_set.argtypes = [INT]
         library.kernel_run.argtypes = [POINTER, INT, INT, POINTER, POINTER]
         library.kernel_pool.argtypes = [POINTER, INT, INT]
+        library.kernel_lattice.argtypes = [INT, INT, POINTER, POINTER, POINTER]
         library.kernel_pool.restype = None
         return library
     return None

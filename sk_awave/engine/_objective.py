@@ -20,9 +20,17 @@ import torch
 from torch import Tensor
 
 from sk_awave.engine._batch import Batch, Maps
+from sk_awave.engine._direct import Norm
 from sk_awave.engine._filter_bank import FilterBank
+from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
-from sk_awave.engine._terms import FilterTerm, SignalTerm, Term
+from sk_awave.engine._terms import (
+    Attribution,
+    FilterTerm,
+    SignalTerm,
+    Sparsity,
+    Term,
+)
 from sk_awave.engine._transform import is_whole
 
 #: Values of a batch of signals: enough for the calls of torch not to count, few enough to
@@ -113,6 +121,8 @@ class Objective:
         value : float
         gradient : ndarray of shape (n_parameters,)
         """
+        if rows is None and (norms := self._counted_norms()):
+            return self._evaluate(norms, theta, smoothing)
         original = self._as_original(theta).requires_grad_()
         values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
@@ -136,6 +146,43 @@ class Objective:
             )
         value = float(sum(map(float, values)))
         return value, gradient.detach().numpy().ravel()  # for torch < 2.4
+
+    @cached_property
+    def _norms(self) -> list[Norm]:
+        """The norms of coefficients and scores, where there is a way without a graph."""
+        # A class that inherits `linearize` may make other filters of the parameters.
+        linearizes = "linearize" in vars(type(self.bank.parametrization))
+        if not linearizes or not Kernel.serves(self.layout, self.x):
+            return []
+        norms = [Norm(self.layout, self.x, is_adjoint=False)]
+        if self.input_gradients is not None:
+            norms.append(Norm(self.layout, self.input_gradients, is_adjoint=True))
+        return norms
+
+    def _counted_norms(self) -> list[tuple[Norm, float, float]]:
+        """Return norms, strengths and scales, if no other terms count."""
+        terms = self._signal_terms()
+        are_norms = all(
+            type(term) is Sparsity or (type(term) is Attribution and not term.multiply)
+            for term, _ in terms
+        )
+        if not terms or not are_norms or self._counted(FilterTerm) or not self._norms:
+            return []
+        places = [int(term.needs_gradients) for term, _ in terms]
+        weights = [weight for _, weight in terms]
+        norms = [self._norms[i] for i in places]
+        return list(zip(norms, weights, [self._scales[i] for i in places], strict=True))
+
+    def _evaluate(self, norms, theta, smoothing):
+        """Return a weighted sum of norms, and its gradient."""
+        parameters = np.asarray(theta, float).reshape(self.bank.original.shape)
+        filters, pull = self.bank.parametrization.linearize(parameters)
+        value, gradient = 0.0, np.zeros_like(filters)
+        for norm, weight, scale in norms:
+            part, slopes = norm(filters, smoothing * scale)
+            value += weight * part
+            gradient += weight * slopes
+        return value, pull(gradient).ravel()
 
     def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.

@@ -12,12 +12,6 @@
 
 #include "jobs.h"
 
-#ifdef _WIN32
-#define EXPORT extern "C" __declspec(dllexport)
-#else
-#define EXPORT extern "C" __attribute__((visibility("default")))
-#endif
-
 int work_baseline(const Job& job);
 void pool_baseline(const Pooling& job);
 #ifdef KERNEL_X86

@@ -4,6 +4,13 @@
 
 #include <cstdint>
 
+// A function that Python calls.
+#ifdef _WIN32
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
 typedef std::int64_t Int;
 
 // What a transform is; arrays by level, the finest first, then by axis.
