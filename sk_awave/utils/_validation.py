@@ -129,7 +129,13 @@ def validate_signals(estimator, X, *, reset):
         _check_feature_names(estimator, X, reset=reset)
         _check_n_features(estimator, X, reset=reset)
     else:
-        X = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset)
+        X = validate_data(
+            estimator,
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=not _is_surely_finite(X),
+            reset=reset,
+        )
     if reset:
         estimator.sample_shape_ = shape[1:]
     elif len(shape) > 2 and shape[1:] != estimator.sample_shape_:
@@ -146,7 +152,11 @@ def validate_coefficients(estimator, X, n_coeffs):
         X = check_tensor(X, estimator)
     else:
         X = check_array(
-            X, dtype=[np.float64, np.float32], estimator=estimator, input_name="X"
+            X,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=not _is_surely_finite(X),
+            estimator=estimator,
+            input_name="X",
         )
     if X.shape[1] != n_coeffs:
         raise ValueError(
@@ -154,6 +164,19 @@ def validate_coefficients(estimator, X, n_coeffs):
             f"{n_coeffs} coefficients as input of inverse_transform."
         )
     return X
+
+
+def _is_surely_finite(X):
+    """Tell whether a product that takes no time shows that all values are finite.
+
+    An inner product with itself is finite only then. scikit-learn's sum takes four times
+    as long, a tenth of the time of a transform.
+    """
+    if not isinstance(X, np.ndarray) or X.dtype not in (np.float32, np.float64):
+        return False
+    flat = X.reshape(-1) if X.flags.c_contiguous else X[:0].reshape(-1)
+    with np.errstate(all="ignore"):
+        return flat.size > 0 and bool(np.isfinite(flat @ flat))
 
 
 def validate_fields(estimator, X):
