@@ -5,6 +5,8 @@ operations of torch around it, from parameters to filters and back, take twenty 
 long, which is what learning from small data would consist of.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -29,20 +31,39 @@ class Norm:
     def __init__(self, layout: CoeffLayout, data: Tensor, is_adjoint: bool):
         self._is_adjoint = is_adjoint
         mode = adjoint_mode(layout.mode) if is_adjoint else layout.mode
-        kernel = Kernel(layout, torch.zeros(1, 1, 2, layout.filter_length), mode)
-        self._shape = tuple(kernel.factors[0].shape)
+        self._kernel = Kernel(layout, torch.zeros(1, 1, 2, layout.filter_length), mode)
+        self._shape = tuple(self._kernel.factors[0].shape)
         self._gain = 1.0 if layout.tree.is_decimated else np.sqrt(0.5)
-        self._call = Call(kernel, NORM, x=data.flatten(0, 1))
+        self._rows = data.flatten(0, 1)
+        self._call = Call(self._kernel, NORM, x=self._rows)
         self._share = 1 / (len(data) * (layout.level + 1))
 
-    def __call__(self, filters: np.ndarray, smoothing: float) -> tuple[float, np.ndarray]:
-        """Return the norm, smoothed by a size, and its gradient in the filters' shape."""
+    def __call__(
+        self, filters: np.ndarray, smoothing: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the norm and its gradient.
+
+        Parameters
+        ----------
+        filters : ndarray of shape (..., level or 1, ndim or 1, 4, K)
+            Of one bank or of many.
+        smoothing : float
+            The size of the values that are smoothed; see `Batch`.
+
+        Returns
+        -------
+        value : ndarray of the shape of the leading axes
+        gradient : ndarray of the shape of `filters`
+        """
         pairs = filters[..., 2:, ::-1] if self._is_adjoint else filters[..., :2, :]
-        full = np.broadcast_to(self._gain * pairs, self._shape)
-        value, slopes = np.zeros(1), np.zeros(self._shape)
+        batch_shape, call = filters.shape[:-4], self._call
+        if batch_shape:
+            call = Call(self._kernel, NORM, math.prod(batch_shape), self._rows)
+        full = np.broadcast_to(self._gain * pairs, (*batch_shape, *self._shape))
+        value, slopes = np.zeros(batch_shape), np.zeros(full.shape)
         places = {"values": value.ctypes.data, "slopes": slopes.ctypes.data}
-        self._call.run(full, smoothing, **places)
-        for axis in (0, 1):  # levels and axes that share filters
+        call.run(full, smoothing, **places)
+        for axis in (-4, -3):  # levels and axes that share filters
             if filters.shape[axis] < slopes.shape[axis]:
                 slopes = slopes.sum(axis, keepdims=True)
         gradient = np.zeros_like(filters)
@@ -51,4 +72,4 @@ class Norm:
             gradient[..., 2:, :] = slopes
         else:
             gradient[..., :2, :] = slopes[..., ::-1]
-        return self._share * value[0], gradient
+        return self._share * value, gradient

@@ -122,7 +122,9 @@ class Objective:
         gradient : ndarray of shape (n_parameters,)
         """
         if rows is None and (norms := self._counted_norms()):
-            return self._evaluate(norms, theta, smoothing)
+            parameters = np.reshape(theta, self.bank.original.shape)
+            value, slopes = self._evaluate(norms, parameters, smoothing)
+            return float(value), slopes.ravel()
         original = self._as_original(theta).requires_grad_()
         values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
@@ -173,38 +175,42 @@ class Objective:
         norms = [self._norms[i] for i in places]
         return list(zip(norms, weights, [self._scales[i] for i in places], strict=True))
 
-    def _evaluate(self, norms, theta, smoothing):
-        """Return a weighted sum of norms, and its gradient."""
-        parameters = np.asarray(theta, float).reshape(self.bank.original.shape)
+    def _evaluate(self, norms, parameters, smoothing=0.0):
+        """Return a weighted sum of norms, and its gradient; of each of many banks."""
         filters, pull = self.bank.parametrization.linearize(parameters)
-        value, gradient = 0.0, np.zeros_like(filters)
+        value, gradient = np.zeros(filters.shape[:-4]), np.zeros_like(filters)
         for norm, weight, scale in norms:
             part, slopes = norm(filters, smoothing * scale)
-            value += weight * part
+            value = value + weight * part
             gradient += weight * slopes
-        return value, pull(gradient).ravel()
+        return value, pull(gradient)
 
-    def values(self, filters: Tensor) -> tuple[Tensor, Tensor]:
+    def values(self, original: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.
 
         Parameters
         ----------
-        filters : tensor of shape (n_banks, level or 1, ndim or 1, 4, K)
+        original : tensor of shape (n_banks, level or 1, ndim or 1, ...)
+            The parameters of each.
 
         Returns
         -------
         values : tensor of shape (n_banks,)
-        gradients : tensor of the shape of `filters`
+        gradients : tensor of the shape of `original`
         """
-        leaf = filters.detach().requires_grad_()
+        if norms := self._counted_norms():
+            results = self._evaluate(norms, original.detach().numpy())
+            return torch.from_numpy(results[0]), torch.from_numpy(results[1])
+        leaf = original.detach().requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
-            (batch,) = self._batches(Maps(self.layout, leaf, self.x), size=len(self.x))
-            values = torch.zeros(len(leaf), dtype=self.x.dtype, device=self.x.device)
+            filters = self.bank.filters(leaf)
+            (batch,) = self._batches(Maps(self.layout, filters, self.x), size=len(self.x))
+            values = torch.zeros(len(leaf), dtype=torch.float64)
             for term, weight in self._signal_terms():
-                values = values + weight * term.value(batch)
+                values = values + weight * term.value(batch).cpu().double()
             for penalty, weight in self._counted(FilterTerm):
-                each = torch.stack([penalty.value(bank[..., 2, :]) for bank in leaf])
-                values = values + weight * each.to(values)
+                each = [penalty.value(bank[..., 2, :]) for bank in filters]
+                values = values + weight * torch.stack(each)
             (gradients,) = torch.autograd.grad(
                 values.sum(), leaf, allow_unused=True, materialize_grads=True
             )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -115,21 +116,19 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
         for a in (objective.x, objective.input_gradients, objective.y)
     ]
 
-    def evaluate(angles: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = angles.detach().requires_grad_()
-        filters = orthogonal_filters(angles_to_lowpass(leaf))[:, None, None]
-        layout = replace(objective.layout, filter_length=filters.shape[-1])
-        bank = FilterBank.from_wavelet("haar", filter_length=filters.shape[-1])
-        few = Objective(bank, layout, objective.terms, *data)
+    @lru_cache
+    def few_by(filter_length: int) -> tuple[Objective, int]:
+        layout = replace(objective.layout, filter_length=filter_length)
+        bank = FilterBank.from_wavelet("haar", filter_length=filter_length)
         size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
         n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
-        parts = [few.values(part) for part in filters.detach().split(n_banks)]
-        values = torch.cat([values for values, _ in parts]).cpu().double()
-        slopes = torch.cat([slopes for _, slopes in parts])
-        (gradients,) = torch.autograd.grad(
-            filters, leaf, slopes, allow_unused=True, materialize_grads=True
-        )
-        return values, gradients
+        return Objective(bank, layout, objective.terms, *data), n_banks
+
+    def evaluate(angles: Tensor) -> tuple[Tensor, Tensor]:
+        few, n_banks = few_by(2 * angles.shape[1] + 2)
+        parts = [few.values(part[:, None, None]) for part in angles.split(n_banks)]
+        values, gradients = map(torch.cat, zip(*parts, strict=True))
+        return values, gradients.reshape(angles.shape)
 
     haar = torch.zeros(1, 0, dtype=torch.float64)
     unit = abs(float(evaluate(haar)[0])) or 1.0

@@ -141,3 +141,20 @@ def test_mini_batches_go_by_the_graph():
     expected, slopes = part(theta)
     assert value == pytest.approx(expected)
     np.testing.assert_allclose(gradient, slopes, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(40,), (12, 9)])
+def test_many_banks_at_once(shape):
+    objective = make_objective(shape, Tree.dwt(2))
+    rng = np.random.default_rng(0)
+    original = torch.from_numpy(rng.uniform(-3, 3, (5, *objective.bank.original.shape)))
+    values, gradients = objective.values(original)
+    objective._counted_norms = lambda: []
+    expected, slopes = objective.values(original)
+    torch.testing.assert_close(values, expected)
+    torch.testing.assert_close(gradients, slopes)
+    del objective._counted_norms
+    for one, value, gradient in zip(original, values, gradients, strict=True):
+        alone, slope = objective(one.numpy().ravel())
+        assert alone == float(value)
+        np.testing.assert_array_equal(slope, gradient.numpy().ravel())
