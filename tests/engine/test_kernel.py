@@ -237,7 +237,7 @@ def test_stationary_is_the_product_of_spectra(
     flat = torch.randn(coeffs.shape, dtype=torch.float64)
     weights = torch.from_numpy(layout.weights)
     smoothing = float(coeffs.detach().abs().max())  # whose slopes rounding cannot turn
-    sizes = (coeffs**2 + smoothing**2).sqrt() - smoothing
+    sizes = coeffs**2 / ((coeffs**2 + smoothing**2).sqrt() + smoothing)
     functions = [
         (direct.apply(rows), coeffs),
         (direct.T.apply(flat.to(dtype)), spectra.T.apply(flat)),
