@@ -86,6 +86,9 @@ class Batch:
     stand_ins : callable, default=None
         If the batch is a part of all signals, returns rows (n_values, *signal_shape) with
         the second moments of these, divided by n; None where they are no fewer.
+    by_band : bool, default=False
+        Whether norms are not summed over bands, which are of equal size, but returned for
+        each in a last axis.
     """
 
     x: Tensor
@@ -96,6 +99,7 @@ class Batch:
     smoothing: float = 0.0
     scales: tuple[float, float] = (1.0, 1.0)
     stand_ins: Callable[[], Tensor | None] | None = None
+    by_band: bool = False
 
     @cached_property
     def coeffs(self) -> Tensor:
@@ -136,4 +140,6 @@ class Batch:
         weights = layout.weights
         if weights is not None:
             values = values @ torch.from_numpy(weights).to(values).unsqueeze(-1)
+        if self.by_band:
+            values = values.unflatten(-1, (len(layout.bands), -1)).movedim(-2, -3)
         return values.sum((-2, -1)) / (self.n * (layout.level + 1))

@@ -9,6 +9,7 @@ from torch import Tensor
 from sk_awave.engine._axis_steps import make_step
 from sk_awave.engine._linear_map import LinearMap
 from sk_awave.engine._matrices import along
+from sk_awave.engine._tree import Path
 
 
 class Cascade(LinearMap):
@@ -38,23 +39,24 @@ class Cascade(LinearMap):
             for j in range(layout.level)
         ]
 
-    def _step_factors(self) -> list[list[tuple[Any, list[Tensor]]]]:
-        """Return each step with its factors."""
+    def _levels(self) -> list[tuple[list[Path], list[tuple[Any, list[Tensor]]]]]:
+        """Return the nodes that each level splits, and its steps with their factors."""
         left = list(self.factors)
-        levels: list[list[tuple[Any, list[Tensor]]]] = []
-        for axes in self._steps:
-            levels.append([])
-            for step in axes:
-                levels[-1].append((step, left[: step.n_factors]))
+        levels = []
+        for split, steps in zip(self.layout.tree.splits, self._steps, strict=True):
+            axes = []
+            for step in steps:
+                axes.append((step, left[: step.n_factors]))
                 del left[: step.n_factors]
+            if split:
+                levels.append((sorted(split), axes))
         return levels
 
     def apply(self, x, out=None):
         """Split the nodes of one level after the other."""
-        ndim, tree = len(self.layout.signal_shape), self.layout.tree
-        nodes: dict[tuple[int, ...], Tensor] = {(): x}
-        for split, axes in zip(tree.splits, self._step_factors(), strict=True):
-            paths = sorted(split)
+        ndim = len(self.layout.signal_shape)
+        nodes: dict[Path, Tensor] = {(): x}
+        for paths, axes in self._levels():
             y = _below([nodes.pop(path) for path in paths], ndim)
             for axis in reversed(range(ndim)):
                 y = _along(y, ndim, axis, *axes[axis])
@@ -67,15 +69,12 @@ class Cascade(LinearMap):
 
     def apply_transpose(self, y, out=None):
         """Put the nodes of one level after the other together."""
-        layout = self.layout
-        ndim, tree = len(layout.signal_shape), layout.tree
+        ndim = len(self.layout.signal_shape)
         nodes = {
             band.path: y[..., band.start : band.stop].unflatten(-1, band.shape)
-            for band in layout.bands
+            for band in self.layout.bands
         }
-        levels = list(zip(tree.splits, self._step_factors(), strict=True))
-        for split, axes in reversed(levels):
-            paths = sorted(split)
+        for paths, axes in reversed(self._levels()):
             bands = [
                 _below([nodes.pop((*path, branch)) for path in paths], ndim)
                 for branch in range(2**ndim)

@@ -24,6 +24,14 @@ def detail_keys(ndim: int) -> list[str]:
     return ["".join(key) for key in itertools.product(*["ad"] * ndim)][1:]
 
 
+def branch_names(ndim: int) -> list[str]:
+    """Return PyWavelets' names of the branches of packets, of one letter in 1-D and 2-D.
+
+    In 2-D 'h' is high-pass along the first axis, 'v' along the second, 'd' along both.
+    """
+    return {1: list("ad"), 2: list("avhd")}.get(ndim) or ["a" * ndim, *detail_keys(ndim)]
+
+
 def check_level(level: int) -> None:
     """Raise ValueError if there cannot be so many levels."""
     is_int = isinstance(level, Integral) and not isinstance(level, bool)
@@ -95,7 +103,7 @@ class Band:
         The branches from the signal to it; see `Tree`.
     name : str
         'cA3', 'cD1' in 1-D; 'cA3', 'cH1', 'cV1', 'cD1' in 2-D; 'aaa3', 'add1' in 3-D.
-        Where details are split, too, PyWavelets' paths: 'aad', 'ahd'.
+        Of packets PyWavelets' paths: 'aad', in 2-D 'ahd'.
     kind : {"approximation", "detail"}
         Whether every branch is low-pass along all axes.
     level : int
@@ -124,6 +132,23 @@ class Band:
     stop: int
     shape: tuple[int, ...]
     weight: float = 1.0
+
+    @property
+    def frequencies(self) -> tuple[tuple[float, float], ...]:
+        """The lowest and the highest frequency along each axis, in cycles a sample.
+
+        They would hold exactly if the filters were ideal. Decimation turns the spectrum
+        of a high-pass half around, so that of packets 'da' is above 'dd'.
+        """
+        ranges = []
+        for axis in reversed(range(len(self.shape))):
+            place, upper = 0, 0
+            for branch in self.path:
+                upper ^= branch >> axis & 1
+                place = 2 * place + upper
+            width = 0.5 / 2 ** len(self.path)
+            ranges.append((place * width, (place + 1) * width))
+        return tuple(ranges)
 
 
 @dataclass(frozen=True)
@@ -188,7 +213,6 @@ class CoeffLayout:
             1: {"a": "cA", "d": "cD"},
             2: {"aa": "cA", "da": "cH", "ad": "cV", "dd": "cD"},
         }.get(ndim, {})
-        letters = {1: "ad", 2: "avhd"}.get(ndim, keys)
         start = 0
         for path in self.tree.leaves(2**ndim):
             level = len(path)
@@ -198,8 +222,8 @@ class CoeffLayout:
             kind = "detail" if any(path) else "approximation"
             weight = 1.0 if self.tree.is_decimated else 2 ** (-level * ndim / 2)
             name = f"{vocabulary.get(key, key)}{level}"
-            if self.tree.splits_details:  # PyWavelets' names of packets
-                name = "".join(letters[branch] for branch in path)
+            if self.tree.is_packet:
+                name = "".join(branch_names(ndim)[branch] for branch in path)
             yield Band(path, name, kind, level, start, stop, shape, weight)
             start = stop
 
@@ -243,9 +267,10 @@ class CoeffLayout:
 
         Returns
         -------
-        list
+        list or dict
             What ``pywt.waverec``, ``waverec2`` or ``waverecn`` take (over the last axes):
-            arrays of shape ``(..., [n_channels,] *band_shape)``.
+            arrays of shape ``(..., [n_channels,] *band_shape)``. Of packets, a dict of
+            these by path.
         """
         if flat.shape[-1] != self.n_coeffs:
             raise ValueError(
@@ -260,6 +285,8 @@ class CoeffLayout:
             flat[..., band.start : band.stop].reshape(*batch_shape, *band.shape)
             for band in self.bands
         ]
+        if self.tree.is_packet:
+            return {b.name: a for b, a in zip(self.bands, arrays, strict=True)}
         return to_pywt(arrays, len(self.signal_shape))
 
     def flatten(self, coeffs):
@@ -267,21 +294,22 @@ class CoeffLayout:
 
         Parameters
         ----------
-        coeffs : list
+        coeffs : list or dict
             As ``pywt.wavedec``, ``wavedec2`` or ``wavedecn`` return it (over the last
-            axes).
+            axes), or of packets a dict of arrays by path.
 
         Returns
         -------
         array or tensor of shape (..., n_coeffs)
         """
         ndim = len(self.signal_shape)
-        n_batch = coeffs[0].ndim - ndim
-        batch_shape = tuple(coeffs[0].shape[:n_batch])
-        arrays = [
-            a.reshape(*batch_shape, math.prod(a.shape[n_batch:]))
-            for a in list_bands(coeffs, ndim)
-        ]
+        if self.tree.is_packet:
+            arrays = [coeffs[band.name] for band in self.bands]
+        else:
+            arrays = list_bands(coeffs, ndim)
+        n_batch = arrays[0].ndim - ndim
+        batch_shape = tuple(arrays[0].shape[:n_batch])
+        arrays = [a.reshape(*batch_shape, math.prod(a.shape[n_batch:])) for a in arrays]
         is_tensor = isinstance(arrays[0], Tensor)
         flat = torch.cat(arrays, -1) if is_tensor else np.concatenate(arrays, -1)
         return flat if self.n_channels is None else flat.reshape(*batch_shape[:-1], -1)

@@ -130,6 +130,6 @@ def tree_matrix(
                 nodes[*path, branch] = child
         if tree.is_decimated:
             shape = tuple(coeff_length(n, pairs.shape[-1], mode) for n in shape)
-    if not tree.level:
+    if () in nodes:
         return nodes[()].expand(*pairs.shape[:-4], -1, -1)
     return torch.cat([nodes[path] for path in sorted(nodes)], -1)

@@ -98,6 +98,24 @@ class Objective:
         }
         return other
 
+    def recast(self, kind: type["Objective"], layout: CoeffLayout) -> "Objective":
+        """Return an objective of a kind and a transform, of the same data and terms."""
+        data = self.x, self.input_gradients, self.y
+        return kind(self.bank, layout, self.terms, *data)
+
+    def layout_at(
+        self, filters: Tensor, smoothing: float = 0.0, rows: Tensor | None = None
+    ) -> CoeffLayout:
+        """Return the transform at filters, which may be chosen by them and the signals.
+
+        Parameters
+        ----------
+        filters : tensor of shape (level or 1, ndim or 1, 4, K)
+        smoothing, rows
+            As in an evaluation.
+        """
+        return self.layout
+
     @property
     def start(self) -> np.ndarray:
         """The parameters of the bank, flat and in float64."""
@@ -129,13 +147,15 @@ class Objective:
         values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
-            maps = Maps(self.layout, filters, self.x, collects=True)
+            layout = self.layout_at(filters, smoothing, rows)
+            maps = Maps(layout, filters, self.x, collects=True)
             terms = self._signal_terms()
             for batch in self._batches(maps, smoothing, rows) if terms else ():
                 part: Any = 0
                 for term, weight in terms:
                     part = part + weight * term.value(batch)
-                part.backward()
+                if part.requires_grad:  # not of samples that nothing splits
+                    part.backward()
                 values.append(part.detach().double())
             outputs, slopes = maps.gradients()
             for penalty, weight in self._counted(FilterTerm):
@@ -211,6 +231,8 @@ class Objective:
             for penalty, weight in self._counted(FilterTerm):
                 each = [penalty.value(bank[..., 2, :]) for bank in filters]
                 values = values + weight * torch.stack(each)
+            if not values.requires_grad:
+                return values, torch.zeros_like(leaf)
             (gradients,) = torch.autograd.grad(
                 values.sum(), leaf, allow_unused=True, materialize_grads=True
             )
@@ -221,7 +243,8 @@ class Objective:
         with torch.no_grad():
             filters = self.bank.filters(self._as_original(theta))
             totals: dict[str, Any] = {term.name: 0.0 for term in self.terms}
-            for batch in self._batches(Maps(self.layout, filters, self.x)):
+            maps = Maps(self.layout_at(filters), filters, self.x)
+            for batch in self._batches(maps):
                 for counted, _ in self._signal_terms(every=True):
                     totals[counted.name] += counted.value(batch).double()
             for term in self.terms:

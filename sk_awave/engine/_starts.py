@@ -122,7 +122,7 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
         bank = FilterBank.from_wavelet("haar", filter_length=filter_length)
         size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
         n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
-        return Objective(bank, layout, objective.terms, *data), n_banks
+        return type(objective)(bank, layout, objective.terms, *data), n_banks
 
     def evaluate(angles: Tensor) -> tuple[Tensor, Tensor]:
         few, n_banks = few_by(2 * angles.shape[1] + 2)

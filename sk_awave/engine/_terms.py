@@ -77,6 +77,10 @@ class SignalTerm(Term):
     #: Whether it is made of the gradients of a teacher.
     needs_gradients = False
 
+    #: Whether it is a sum of norms over bands, such as those of a batch, which are those
+    #: of each band if ``batch.by_band``. A best basis minimises the sum of such terms.
+    is_additive = False
+
     @abstractmethod
     def value(self, batch: Batch) -> Tensor:
         """Return what the signals of a batch add to the term, of shape (...)."""
@@ -110,6 +114,7 @@ class Sparsity(SignalTerm):
     """The L1 norm of the coefficients."""
 
     name = "sparsity"
+    is_additive = True
 
     def value(self, batch):
         """Add the norms of the coefficients."""
@@ -127,6 +132,7 @@ class Attribution(SignalTerm):
 
     name = "attribution"
     needs_gradients = True
+    is_additive = True
 
     def __init__(self, multiply: bool = False):
         self.multiply = multiply

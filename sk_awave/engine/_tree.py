@@ -1,5 +1,6 @@
 """Which nodes of a transform are split, and what a level is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,21 +20,27 @@ class Tree:
     ----------
     splits : tuple of frozenset of paths
         The paths of length j, for each level j, whose nodes are split. Their parents are
-        split, too.
+        split, too. The last levels may split nothing.
     is_decimated : bool, default=True
         Whether a level keeps every second sample, as the discrete wavelet transform
         does, or all of them, with filters that widen from level to level, as the
         stationary one does.
+    is_packet : bool, default=False
+        Whether it is one of wavelet packets: details may be split, too, and bands are
+        named by their paths.
 
     Examples
     --------
-    >>> from sk_awave.engine._tree import Tree
+    >>> from sk_awave.engine import Tree
     >>> Tree.dwt(2).leaves(n_branches=2)
     ((0, 0), (0, 1), (1,))
+    >>> Tree.packets([(0,), (1, 0), (1, 1)], level=2).splits
+    (frozenset({()}), frozenset({(1,)}))
     """
 
     splits: tuple[frozenset[Path], ...]
     is_decimated: bool = True
+    is_packet: bool = False
 
     def __post_init__(self):
         for j, paths in enumerate(self.splits):
@@ -44,6 +51,8 @@ class Tree:
                         f"The node {path} cannot be split at level {j}: its parent is "
                         "not, or the path is not of this length."
                     )
+                if any(path) and not self.is_packet:
+                    raise ValueError(f"The detail {path} is split, but is_packet=False.")
 
     @classmethod
     def dwt(cls, level: int) -> "Tree":
@@ -55,10 +64,12 @@ class Tree:
         """Return the stationary (undecimated) wavelet transform."""
         return cls(_approximations(level), is_decimated=False)
 
-    @property
-    def splits_details(self) -> bool:
-        """Tell if details are split, too."""
-        return any(any(path) for paths in self.splits for path in paths)
+    @classmethod
+    def packets(cls, leaves: Iterable[Path], level: int) -> "Tree":
+        """Return the wavelet packets with these leaves, and so many levels."""
+        nodes = {leaf[:j] for leaf in leaves for j in range(len(leaf))}
+        by_level = (frozenset(n for n in nodes if len(n) == j) for j in range(level))
+        return cls(tuple(by_level), is_packet=True)
 
     @property
     def level(self) -> int:

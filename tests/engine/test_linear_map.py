@@ -297,7 +297,9 @@ def test_packets_are_another_tree(shape, wavelet, mode, kind):
     if kind == "uneven":
         splits[1] = frozenset([(1,)])
     filters = FilterBank.from_wavelet(wavelet, "fixed")().detach()
-    layout = CoeffLayout(shape, None, filters.shape[-1], Tree(tuple(splits)), mode)
+    layout = CoeffLayout(
+        shape, None, filters.shape[-1], Tree(tuple(splits), is_packet=True), mode
+    )
     x = torch.randn(2, *shape, dtype=torch.float64)
     analysis, synthesis = analysis_map(layout, filters), synthesis_map(layout, filters)
     flat = analysis.apply(x)

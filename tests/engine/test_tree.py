@@ -13,7 +13,8 @@ def test_leaves_of_the_transform_are_coarse_to_fine():
 
 
 def test_leaves_of_any_tree_are_depth_first():
-    tree = Tree((frozenset([()]), frozenset([(1,)]), frozenset([(1, 0)])))
+    tree = Tree.packets([(0,), (1, 1), (1, 0, 1), (1, 0, 0)], level=3)
+    assert tree.splits == (frozenset([()]), frozenset([(1,)]), frozenset([(1, 0)]))
     assert tree.leaves(2) == ((0,), (1, 0, 0), (1, 0, 1), (1, 1))
     assert tree.level == 3
 
