@@ -43,18 +43,19 @@ class AdaptiveWaveletTransformer(
         The number of taps of the learned filters, even and at least that of `wavelet`,
         which is filled up with zeros. By default that of `wavelet`, or 10.
 
-    decomposition : {"dwt", "stationary"}, default="dwt"
-        The discrete wavelet transform, or the stationary (undecimated) one, whose
-        coefficients move with the signal; see `WaveletTransformer`.
+    decomposition : {"dwt", "stationary", "packet"}, default="dwt"
+        The discrete wavelet transform, the stationary one, or wavelet packets.
+
+    basis : {"best", "full", "discriminant"} or list of str, default="best"
+        Which packets; see `WaveletTransformer`. The "best" minimise the objective with
+        the wavelet; "discriminant" ones are chosen before, with the starting `wavelet`.
 
     level : int, default=None
-        The number of levels. By default PyWavelets' maximum for the shortest axis and
-        `filter_length`, and at least 1. A larger value raises a warning.
+        The number of levels, by default as many as `filter_length` allows; see
+        `WaveletTransformer`.
 
-    mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
-            "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
-        How signals are continued beyond their ends; see `WaveletTransformer`. "auto" is
-        "symmetric", or "periodization" for the stationary transform.
+    mode : str, default="auto"
+        How signals are continued beyond their ends; see `WaveletTransformer`.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
@@ -146,8 +147,10 @@ class AdaptiveWaveletTransformer(
         The number of levels.
 
     layout_ : CoeffLayout
-        Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
-        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes.
+        Where each coefficient stands; see `WaveletTransformer`.
+
+    basis_ : list of str
+        The names of the bands of ``layout_``; of packets, PyWavelets' paths.
 
     loss_curve_ : list of float
         The objective at the start and after each iteration or epoch.
@@ -184,7 +187,6 @@ class AdaptiveWaveletTransformer(
     -----
     The objective is not convex: learning finds a minimum near its start. Try several.
     What is learned does not depend on the unit of `X`.
-
     A run that diverges keeps the best filters it met and warns. Ctrl-C keeps them, too,
     and raises KeyboardInterrupt; before learning has begun, it changes nothing.
 
@@ -207,8 +209,7 @@ class AdaptiveWaveletTransformer(
     >>> transformer = AdaptiveWaveletTransformer("db3", level=3).fit(X)
     >>> transformer.loss_curve_[-1] < transformer.loss_curve_[0]
     True
-    >>> Xt = transformer.transform(X)
-    >>> np.allclose(transformer.inverse_transform(Xt), X)
+    >>> np.allclose(transformer.inverse_transform(transformer.transform(X)), X)
     True
     """
 
@@ -217,19 +218,17 @@ class AdaptiveWaveletTransformer(
         "wavelet": [str, pywt.Wavelet, None],
         "filter_length": [Interval(Integral, 2, None, closed="left"), None],
         "parametrization": [StrOptions({"orthogonal", "free"}), nn.Module],
-        "per_level": ["boolean"],
-        "per_axis": ["boolean"],
+        **{name: ["boolean"] for name in ("per_level", "per_axis", "warm_start")},
         "teacher": "no_validation",
         "alpha_sparsity": [Interval(Real, 0, None, closed="left")],
         "attribution_ratio": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
         "alpha_attribution": [Interval(Real, 0, None, closed="left"), None],
         "extra_terms": [list, tuple, dict, None],
         "solver": [StrOptions({"bfgs", "adam"}), Solver],
         "init": [StrOptions({"wavelet", *STRATEGIES})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -240,6 +239,7 @@ class AdaptiveWaveletTransformer(
         *,
         filter_length=None,
         decomposition="dwt",
+        basis="best",
         level=None,
         mode="auto",
         ndim=1,
@@ -265,6 +265,7 @@ class AdaptiveWaveletTransformer(
         self.wavelet = wavelet
         self.filter_length = filter_length
         self.decomposition = decomposition
+        self.basis = basis
         self.level = level
         self.mode = mode
         self.ndim = ndim
@@ -297,7 +298,7 @@ class AdaptiveWaveletTransformer(
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Labels, for a teacher with ``target="label"``, and what `extra_terms` use.
+            Labels, as a teacher with ``target="label"``, `extra_terms` or `basis` need.
         input_gradients : array-like or tensor of the shape of `X`, default=None
             The gradients of a trained model's output with respect to its input, at `X`,
             in place of a `teacher`.
@@ -319,8 +320,7 @@ class AdaptiveWaveletTransformer(
         learner = fitting.make_learner(self, X, gradients, y)
         starts = fitting.previous_start(self, learner) if self.warm_start else None
         task = FitTask(self, X, y, learner.max_iter * learner.n_init)
-        callback = fitting.iteration_callback(self, learner, task)
-        learned = learner.learn(starts, callback)
+        learned = learner.learn(starts, fitting.iteration_callback(self, learner, task))
         fitting.finish(self, learner, learned, task)
         return self
 

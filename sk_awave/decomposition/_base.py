@@ -8,6 +8,13 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.decomposition._basis import (
+    BASES,
+    chooses,
+    deepest,
+    packet_tree,
+    warn_of_idle_basis,
+)
 from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
 from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
@@ -34,7 +41,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     _parameter_constraints = {
         "wavelet": [str, pywt.Wavelet],
-        "decomposition": [StrOptions({"dwt", "stationary"})],
+        "decomposition": [StrOptions({"dwt", "stationary", "packet"})],
+        "basis": [StrOptions(set(BASES)), list, tuple],
         "level": [Interval(Integral, 0, MAX_LEVEL, closed="both"), None],
         "mode": [StrOptions({"auto", *MODES})],
         "ndim": [Interval(Integral, 1, 3, closed="both")],
@@ -100,6 +108,11 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         X = validate_fields(self, X)
         return self._to_coefficients(X, adjoint=True)
 
+    @property
+    def basis_(self) -> list[str]:
+        """The names of the bands of ``layout_``: of packets, what `basis` takes."""
+        return [band.name for band in self.layout_.bands]
+
     def get_feature_names_out(self, input_features=None):
         """Name the coefficients in PyWavelets' vocabulary.
 
@@ -112,7 +125,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         -------
         feature_names_out : ndarray of str
             Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
-            'aad1_0_2_3' in 3-D; with a prefix ``ch0_`` where there are several channels.
+            'aad1_0_2_3' in 3-D; path and position of packets, 'aad_12'; with a prefix
+            ``ch0_`` where there are several channels.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
@@ -151,8 +165,15 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
                 "'periodization' when decomposition='stationary', whose inverse is exact "
                 f"for periodic signals only. Got {mode!r} instead."
             )
-        level = resolve_level(signal_shape, filter_length, mode, self.level)
-        tree = Tree.stationary(level) if is_stationary else Tree.dwt(level)
+        is_packet, level = self.decomposition == "packet", self.level
+        if is_packet and level is None:
+            level = deepest(self)
+        level = resolve_level(signal_shape, filter_length, mode, level)
+        if is_packet:
+            tree = packet_tree(self, level)
+        else:
+            warn_of_idle_basis(self)
+            tree = Tree.stationary(level) if is_stationary else Tree.dwt(level)
         return CoeffLayout(signal_shape, n_channels, filter_length, tree, mode)
 
     def _torch_device(self, X):
@@ -207,4 +228,5 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = chooses(self, "discriminant")
         return tags

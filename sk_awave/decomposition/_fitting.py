@@ -1,6 +1,7 @@
 """From the parameters of a transformer to a learner, and back to fitted attributes."""
 
 import warnings
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils import check_random_state
 from sk_awave.attribution import input_gradients
 from sk_awave.attribution._input_gradients import as_samples
 from sk_awave.attribution._teacher import as_teacher
+from sk_awave.decomposition._basis import in_basis, keep_basis
 from sk_awave.decomposition._learner import (
     SOLVERS,
     Learned,
@@ -93,6 +95,7 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
     objective = make_objective(
         transformer, bank, layout, X, gradients, y, terms_of(bank.parametrization)
     )
+    objective = in_basis(transformer, objective, y)
     if gradients is not None:
         if alpha_attribution is None:
             alpha_attribution = _strength(transformer, objective)
@@ -221,7 +224,8 @@ def kind_of(bank):
 
 def fitted_filters(transformer, objective, theta, origin):
     """Return the fitted attributes that transforms and scores need."""
-    bank, layout = objective.bank.at(theta), objective.layout
+    bank = objective.bank.at(theta)
+    layout = objective.layout_at(bank().detach())
     n_levels, n_axes = bank.original.shape[:2]
     wavelets = [
         [bank.to_wavelet(level, axis, f"adapted {origin}") for axis in range(n_axes)]
@@ -310,6 +314,8 @@ def learn_epoch(transformer, learner):
     """Go on from the last fit by one epoch of mini-batches, and store the outcome."""
     previous = previous_start(transformer, learner)
     start = previous[0] if previous else Start(learner.name, learner.objective.start)
+    if previous:
+        learner = replace(learner, objective=keep_basis(transformer, learner.objective))
     solver = learner.solver if isinstance(learner.solver, Adam) else Adam()
     solution = solver.minimize(
         learner.objective,

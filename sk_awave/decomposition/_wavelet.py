@@ -3,9 +3,12 @@
 from typing import Self
 
 from sk_awave.decomposition._base import BaseWaveletTransformer
+from sk_awave.decomposition._basis import in_basis
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
+from sk_awave.engine._objective import Objective
+from sk_awave.engine._terms import Sparsity
 from sk_awave.utils._sklearn import fit_context
-from sk_awave.utils._validation import validate_signals
+from sk_awave.utils._validation import as_tensor, validate_signals
 
 
 class WaveletTransformer(BaseWaveletTransformer):
@@ -19,16 +22,29 @@ class WaveletTransformer(BaseWaveletTransformer):
     wavelet : str or pywt.Wavelet, default="db5"
         Any discrete wavelet of PyWavelets, or a custom one.
 
-    decomposition : {"dwt", "stationary"}, default="dwt"
-        The discrete wavelet transform, which keeps every second coefficient of a level,
-        or the stationary (undecimated) one, which keeps all: its coefficients move with
+    decomposition : {"dwt", "stationary", "packet"}, default="dwt"
+        The discrete wavelet transform, which keeps every second coefficient of a level;
+        the stationary (undecimated) one, which keeps all: its coefficients move with
         the signal, and there are ``level + 1`` times as many as samples (``3 * level +
         1`` times in two dimensions). It is PyWavelets' ``swt`` with ``norm=True``, for
-        signals of any length.
+        signals of any length. Or wavelet packets, which split details as well, and so
+        tell frequencies within an octave apart: `basis` says which.
+
+    basis : {"best", "full", "discriminant"} or list of str, default="best"
+        Which wavelet packets, where ``decomposition="packet"``:
+
+        - "best": those of least L1 norm over the signals, the best basis [1]_ of at least
+          one level;
+        - "full": all of the last level;
+        - "discriminant": those in which the energies of the classes in `y` differ most by
+          Hellinger's distance, the local discriminant basis [2]_. Numbers are of two
+          classes, those above their median and the others;
+        - a list of PyWavelets' paths, the leaves of a tree: ``["aa", "ad", "d"]``.
 
     level : int, default=None
-        The number of levels. By default PyWavelets' maximum for the shortest axis, and at
-        least 1. A deeper one warns, as in PyWavelets.
+        The number of levels, of packets the largest. By default PyWavelets' maximum for
+        the shortest axis, and at least 1; or that of the longest path in `basis`. A
+        deeper one warns, as in PyWavelets.
 
     mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
             "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
@@ -61,7 +77,11 @@ class WaveletTransformer(BaseWaveletTransformer):
 
     layout_ : CoeffLayout
         Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
-        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes.
+        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes; of packets, a dict of arrays
+        by path.
+
+    basis_ : list of str
+        The names of the bands of ``layout_``; of packets, PyWavelets' paths.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
@@ -76,6 +96,13 @@ class WaveletTransformer(BaseWaveletTransformer):
     --------
     AdaptiveWaveletTransformer : The same with a wavelet that adapts to the data.
 
+    References
+    ----------
+    .. [1] R. R. Coifman, M. V. Wickerhauser. "Entropy-based algorithms for best basis
+       selection." IEEE Transactions on Information Theory 38(2), 1992.
+    .. [2] N. Saito, R. R. Coifman. "Local discriminant bases and their applications."
+       Journal of Mathematical Imaging and Vision 5, 1995.
+
     Examples
     --------
     >>> import numpy as np
@@ -89,6 +116,12 @@ class WaveletTransformer(BaseWaveletTransformer):
     array([ 3.  , 11.  , -2.  , -2.  , -0.71, -0.71, -0.71, -0.71])
     >>> np.allclose(transformer.inverse_transform(transformer.transform(X)), X)
     True
+    >>> packets = WaveletTransformer(
+    ...     "haar", decomposition="packet", basis=["a", "da", "dd"]
+    ... ).fit(X)
+    >>> packets.get_feature_names_out()
+    array(['a_0', 'a_1', 'a_2', 'a_3', 'da_0', 'da_1', 'dd_0', 'dd_1'],
+          dtype=object)
     """
 
     _parameter_constraints = {**BaseWaveletTransformer._parameter_constraints}
@@ -98,6 +131,7 @@ class WaveletTransformer(BaseWaveletTransformer):
         wavelet="db5",
         *,
         decomposition="dwt",
+        basis="best",
         level=None,
         mode="auto",
         ndim=1,
@@ -106,6 +140,7 @@ class WaveletTransformer(BaseWaveletTransformer):
     ):
         self.wavelet = wavelet
         self.decomposition = decomposition
+        self.basis = basis
         self.level = level
         self.mode = mode
         self.ndim = ndim
@@ -114,15 +149,15 @@ class WaveletTransformer(BaseWaveletTransformer):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
-        """Learn the shape of the signals.
+        """Learn the shape of the signals, and choose the basis of packets.
 
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
-        y : None
-            Ignored.
+        y : array-like of shape (n_samples,), default=None
+            What ``basis="discriminant"`` tells apart. Ignored otherwise.
 
         Returns
         -------
@@ -132,7 +167,13 @@ class WaveletTransformer(BaseWaveletTransformer):
         X = validate_signals(self, X, reset=True)
         wavelet = as_wavelet(self.wavelet, type(self).__name__)
         bank = FilterBank.from_wavelet(wavelet, "fixed")
-        self.layout_ = self._make_layout(X.shape[1:], bank.filter_length)
+        layout = self._make_layout(X.shape[1:], bank.filter_length)
+        if self.decomposition == "packet":
+            rows = as_tensor(X, self._torch_device(X))
+            rows = rows.reshape(len(X), -1, *layout.signal_shape)
+            objective = Objective(bank, layout, {Sparsity(): 1.0}, rows)
+            layout = in_basis(self, objective, y).layout_at(bank().detach())
+        self.layout_ = layout
         self.level_ = self.layout_.level
         self.filter_bank_ = bank().detach().numpy()
         self.wavelet_ = wavelet

@@ -162,6 +162,15 @@ def test_haar_has_nothing_to_learn(ecg):
     np.testing.assert_allclose(transformer.filter_bank_[0, 0, 2], np.sqrt([0.5, 0.5]))
 
 
+@pytest.mark.parametrize("length", [64, 320])  # by a matrix, and without any product
+@pytest.mark.parametrize("init", ["wavelet", "library"])
+def test_no_level_has_nothing_to_learn(length, init):
+    X = np.random.default_rng(0).standard_normal((10, length))
+    transformer = AdaptiveWaveletTransformer("db2", level=0, init=init).fit(X)
+    assert transformer.loss_curve_[-1] == pytest.approx(np.abs(X).sum(1).mean())
+    np.testing.assert_array_equal(transformer.transform(X), X)
+
+
 def test_score_is_the_mean_coefficient_over_the_mean_value(ecg):
     transformer = AdaptiveWaveletTransformer("db2", level=2).fit(ecg)
     expected = np.abs(transformer.transform(ecg)).mean() / np.abs(ecg).mean()
