@@ -215,15 +215,16 @@ class WaveletThresholder(BaseOfBands):
         Raises
         ------
         ValueError
-            If the transformer has no level, and so no details.
+            If the transformer has no details: no level, or packets that split nothing.
         TypeError
             If `transformer` has no ``layout_`` once it is fitted.
         """
         self._fit_bands(X, y, fit_params)
-        if self.transformer_.layout_.level == 0:
+        if len(self.transformer_.layout_.bands) == 1:
             raise ValueError(
                 "WaveletThresholder changes details, but level=0 has none. Use a "
-                "transformer with level=1 or more."
+                "transformer with level=1 or more, and of packets a basis that is not "
+                "the samples."
             )
         return self
 
@@ -303,9 +304,11 @@ class WaveletThresholder(BaseOfBands):
         layout = self.transformer_.layout_
         coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel).copy()
         if self.sigma is None:
-            finest = layout.bands[-1]
-            details = coeffs[..., finest.start :].astype(float)
-            sigma = estimate_sigma(details) / finest.weight
+            # The finest details, or the packets that these are split into.
+            last = layout.bands[-1]
+            start = min(b.start for b in layout.bands if b.path[0] == last.path[0])
+            details = coeffs[..., start:].astype(float)
+            sigma = estimate_sigma(details) / last.weight
         else:
             sigma = np.full((*coeffs.shape[:2], 1), float(self.sigma))
         n_values = math.prod(layout.signal_shape)

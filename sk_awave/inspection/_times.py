@@ -26,23 +26,29 @@ def coefficient_times(layout, filter_bank):
         The time of each coefficient, by band. With periodization, within the signal (that
         of an odd length goes on by a sample at each level).
     """
-    delays, chain = {"cA0": 0.0}, np.ones(1)
-    for level in range(1, layout.level + 1):
-        filters = filter_bank[min(level, len(filter_bank)) - 1, 0, :2]
-        spread = np.zeros((2, 2 ** (level - 1) * (filters.shape[1] - 1) + 1))
-        spread[:, :: 2 ** (level - 1)] = filters
-        chain, details = (fftconvolve(chain, taps) for taps in spread)
-        delays[f"cA{level}"] = _centre_of_energy(chain)
-        delays[f"cD{level}"] = _centre_of_energy(details)
+    chains = {(): np.ones(1)}
     periodic = layout.mode == "periodization"
     shift = layout.filter_length // 2 if periodic else 1
     times = {}
     for band in layout.bands:
+        chain = _chain(band.path, filter_bank, chains)
         step = 2**band.level if layout.tree.is_decimated else 1
-        t = step * np.arange(*band.shape) - delays[band.name]
+        t = step * np.arange(*band.shape) - _centre_of_energy(chain)
         t += shift * (2**band.level - 1)
         times[band.name] = (t + 0.5) % (step * len(t)) - 0.5 if periodic else t
     return times
+
+
+def _chain(path, filter_bank, known):
+    """Return the filter that leads from the signal to a node; keep it in `known`."""
+    if path not in known:
+        parent = _chain(path[:-1], filter_bank, known)
+        level = min(len(path), len(filter_bank)) - 1
+        taps, gap = filter_bank[level, 0, path[-1]], 2 ** (len(path) - 1)
+        spread = np.zeros(gap * (len(taps) - 1) + 1)
+        spread[::gap] = taps
+        known[path] = fftconvolve(parent, spread)
+    return known[path]
 
 
 def _centre_of_energy(taps):

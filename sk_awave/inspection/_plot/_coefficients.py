@@ -8,6 +8,7 @@ from sk_awave.inspection._checks import (
     check_transformer,
     split_channel,
 )
+from sk_awave.inspection._plot._mosaic import make_mosaic
 from sk_awave.inspection._plot._panels import SIGNED, draw_image, label, make_panels
 from sk_awave.inspection._times import coefficient_times
 
@@ -29,13 +30,14 @@ class _BandDisplay:
         layout = estimator.layout_
         signal = split_channel(batch, estimator, layout.signal_shape, channel)
         values = split_channel(values, estimator, (-1,), channel)
+        order, times = list(layout.bands), None
+        if signal.ndim == 1:
+            order.sort(key=lambda band: band.frequencies)
+            times = coefficient_times(layout, estimator.filter_bank_)
         bands = {
             band.name: values[band.start : band.stop].reshape(band.shape)
-            for band in layout.bands
+            for band in order
         }
-        times = None
-        if signal.ndim == 1:
-            times = coefficient_times(layout, estimator.filter_bank_)
         return cls(signal, bands, times=times).plot(**plot_params)
 
     def plot(self, ax=None, *, per_band=False):
@@ -79,8 +81,9 @@ class _BandDisplay:
         above.tick_params(labelbottom=False)
         for row, (name, band) in enumerate(bands.items()):
             order = np.argsort(self.times[name])
-            step = 2 ** int(name[2:])
-            edges = self.times[name][order] - step / 2
+            times = self.times[name][order]
+            step = times[1] - times[0] if len(times) > 1 else len(self.signal)
+            edges = times - step / 2
             edges = np.append(edges, edges[-1] + step)
             y = row - 0.5, row + 0.5
             mesh = rows.pcolormesh(edges, y, band[order][np.newaxis], **colours)
@@ -111,41 +114,14 @@ class _BandDisplay:
         return mappable, "bottom"
 
 
-def make_mosaic(bands):
-    """Place the bands of an image as ``pywt.coeffs_to_array`` does.
-
-    Parameters
-    ----------
-    bands : dict of str to ndarray
-        The bands by name, in the order of a layout.
-
-    Returns
-    -------
-    mosaic : ndarray
-        With the approximation at the top left; NaN where there is no band.
-    corners : dict of str to tuple of int
-        Row and column of the first coefficient of each band.
-    """
-    (name, mosaic), *details = bands.items()
-    corners = {name: (0, 0)}
-    for i, (name, band) in enumerate(details):
-        if i % 3 == 0:  # a level: beside, below and across from what is there already
-            height, width = mosaic.shape
-            extra = [(0, n) for n in band.shape]
-            mosaic = np.pad(mosaic.astype(float), extra, constant_values=np.nan)
-        top, side = ((0, width), (height, 0), (height, width))[i % 3]
-        mosaic[top : top + band.shape[0], side : side + band.shape[1]] = band
-        corners[name] = top, side
-    return mosaic, corners
-
-
 class CoefficientDisplay(_BandDisplay):
     """The wavelet coefficients of a sample.
 
     Of a signal, a scalogram: a row for each band, each coefficient at the time it stands
-    for, which is the centre of what its filter sees. All but ``mode="periodization"``
-    have coefficients also beyond the ends of the signal, which are dotted. Of an image,
-    the bands side by side, as ``pywt.coeffs_to_array`` places them.
+    for, which is the centre of what its filter sees, the lowest frequencies at the
+    bottom. All but ``mode="periodization"`` have coefficients also beyond the ends of the
+    signal, which are dotted. Of an image, the bands side by side, as
+    ``pywt.coeffs_to_array`` places them, and packets by frequency, too.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -156,7 +132,7 @@ class CoefficientDisplay(_BandDisplay):
         One channel of the sample.
 
     bands : dict of str to ndarray
-        The coefficients of each band, in the order of ``layout_.bands``.
+        The coefficients of each band, of a signal from low to high frequencies.
 
     times : dict of str to ndarray, default=None
         The times of the coefficients of each band, in samples; None for an image.
@@ -248,7 +224,7 @@ class AttributionDisplay(_BandDisplay):
         One channel of the sample.
 
     bands : dict of str to ndarray
-        The scores of each band, in the order of ``layout_.bands``.
+        The scores of each band, of a signal from low to high frequencies.
 
     times : dict of str to ndarray, default=None
         The times of the coefficients of each band, in samples; None for an image.

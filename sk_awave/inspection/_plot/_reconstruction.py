@@ -141,7 +141,8 @@ class ReconstructionDisplay:
 def _check_bands(bands, layout):
     """Return the names of bands, or raise ValueError if one is unknown."""
     if bands is None:
-        return [band.name for band in layout.bands if band.level == layout.level]
+        coarsest = max(band.level for band in layout.bands)
+        return [band.name for band in layout.bands if band.level == coarsest]
     bands = [bands] if isinstance(bands, str) else list(bands)
     valid = [band.name for band in layout.bands]
     if not bands or not set(bands) <= set(valid):
