@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sk_awave.attribution._estimators import unfreeze
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import WaveletTransformer
 from sk_awave.distillation._nesting import wavelet_of, with_wavelet
@@ -183,7 +184,7 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
         teacher_scores = [score(truth, teacher) for truth, teacher, _ in taught]
         contenders["teacher"] = (teacher_scores, _TeacherModel(student))
         fidelity = float(np.mean([score(teacher, own) for _, teacher, own in taught]))
-    for name, baseline in _baselines(model, layout, wavelets).items():
+    for name, baseline in _baselines(model, wavelet, wavelets).items():
         baseline_scores, fitted = run(baseline)
         contenders[name] = (baseline_scores, fitted[-1])
         if name == "best fixed wavelet":
@@ -254,7 +255,7 @@ class _TeacherModel:
 
 
 class _FixedWavelet(WaveletTransformer):
-    """A fixed wavelet at the student's level, even if that is deep for its length."""
+    """A fixed wavelet in the student's place, even if its level is deep for a length."""
 
     def fit(self, X, y=None):
         with warnings.catch_warnings():
@@ -262,14 +263,16 @@ class _FixedWavelet(WaveletTransformer):
             return super().fit(X, y)
 
 
-def _baselines(model, layout, wavelets):
-    """Return the baselines, which have the student's head, features and level."""
+def _baselines(model, wavelet, wavelets):
+    """Return the baselines, with the student's head, features, transform and level."""
     rows = FunctionTransformer(_flatten)
     raw = Pipeline([("rows", rows), ("head", clone(model._head()))])
-    if layout is None:
+    if wavelet is None:
         return {"raw samples": raw}
+    layout, own = wavelet.layout_, unfreeze(wavelet).get_params(deep=False)
     channels = () if layout.n_channels is None else (layout.n_channels,)
     shared = {
+        **{name: own[name] for name in ("decomposition", "basis") if name in own},
         "level": layout.level,
         "mode": layout.mode,
         "ndim": len(layout.signal_shape),
