@@ -89,18 +89,19 @@ class BestBasis(Objective):
         tree = best_tree(costs, 2 ** len(self.layout.signal_shape))
         return replace(self.layout, tree=tree)
 
-    def values(self, filters):
+    def values(self, original):
         """Evaluate the objective at many banks at once, each in its best basis."""
+        filters = self.bank.filters(original.detach())
         costs = self._costs(filters, size=len(self.x))
         n_branches = 2 ** len(self.layout.signal_shape)
         trees = [best_tree(each, n_branches) for each in zip(*costs, strict=True)]
-        values = self.x.new_empty(len(filters))
-        gradients = torch.empty_like(filters)
+        values = torch.empty(len(filters), dtype=torch.float64)
+        gradients = torch.empty_like(original)
         for tree in dict.fromkeys(trees):
             banks = torch.tensor([other == tree for other in trees])
             layout = replace(self.layout, tree=tree)
             at_tree = self.recast(Objective, layout)
-            values[banks], gradients[banks] = at_tree.values(filters[banks])
+            values[banks], gradients[banks] = at_tree.values(original[banks])
         return values, gradients
 
     @cached_property
