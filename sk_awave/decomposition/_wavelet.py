@@ -63,6 +63,9 @@ class WaveletTransformer(BaseWaveletTransformer):
         Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
         ``pywt.waverec`` (``waverec2``, ``waverecn``) takes.
 
+    condition_number_ : float
+        How far the transform is from keeping the energy; 1 for orthonormal filters.
+
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
 

@@ -90,6 +90,12 @@ class Objective:
         }
         return other
 
+    def of(self, bank: FilterBank) -> "Objective":
+        """Return the same objective as a function of the parameters of another bank."""
+        other = copy(self)
+        other.bank = bank
+        return other
+
     @property
     def start(self) -> np.ndarray:
         """The parameters of the bank, flat and in float64."""
@@ -117,7 +123,7 @@ class Objective:
         values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
-            maps = Maps(self.layout, filters, self.x, collects=True)
+            maps = self._maps(filters, collects=True)
             terms = self._signal_terms()
             for batch in self._batches(maps, smoothing, rows) if terms else ():
                 part: Any = 0
@@ -151,7 +157,7 @@ class Objective:
         """
         leaf = filters.detach().requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
-            (batch,) = self._batches(Maps(self.layout, leaf, self.x), size=len(self.x))
+            (batch,) = self._batches(self._maps(leaf), size=len(self.x))
             values = torch.zeros(len(leaf), dtype=self.x.dtype, device=self.x.device)
             for term, weight in self._signal_terms():
                 values = values + weight * term.value(batch)
@@ -168,7 +174,7 @@ class Objective:
         with torch.no_grad():
             filters = self.bank.filters(self._as_original(theta))
             totals: dict[str, Any] = {term.name: 0.0 for term in self.terms}
-            for batch in self._batches(Maps(self.layout, filters, self.x)):
+            for batch in self._batches(self._maps(filters)):
                 for counted, _ in self._signal_terms(every=True):
                     totals[counted.name] += counted.value(batch).double()
             for term in self.terms:
@@ -179,6 +185,14 @@ class Objective:
     def total(self, report: Mapping[str, float]) -> float:
         """Return the weighted sum of what `report` returns."""
         return sum(weight * report[term.name] for term, weight in self.terms.items())
+
+    def _maps(self, filters: Tensor, collects: bool = False) -> Maps:
+        """Return the maps at filters.
+
+        Penalties keep free filters near orthonormal ones, which have atoms of norm 1;
+        nothing does so for other banks that reconstruct.
+        """
+        return Maps(self.layout, filters, self.x, collects, self.bank.is_biorthogonal)
 
     def _batches(self, maps, smoothing=0.0, rows=None, size=None):
         """Yield the signals in batches of a size, or those of a mini-batch as one."""
