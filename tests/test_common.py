@@ -18,6 +18,7 @@ ESTIMATORS = [
     AdaptiveWaveletTransformer(),
     AdaptiveWaveletTransformer("db2", parametrization="free", mode="zero"),
     AdaptiveWaveletTransformer("sym3", solver="adam", max_iter=5, random_state=0),
+    AdaptiveWaveletTransformer("db2", parametrization="biorthogonal"),
 ]
 
 # Levels deeper than the tiny data of the checks, and short runs, warn as they should.
