@@ -63,12 +63,12 @@ class AdaptiveWaveletTransformer(
     signal_shape : tuple of int, default=None
         The shape of samples that are flattened to rows; see `WaveletTransformer`.
 
-    parametrization : {"orthogonal", "biorthogonal", "free"} or Module, \
+    parametrization : {"orthogonal", "biorthogonal", "symmetric", "free"} or Module, \
             default="orthogonal"
-        What is learned: the angles of an orthonormal lattice [3]_, every value of which
-        is a wavelet; these and the skews of a :class:`~sk_awave.engine.Biorthogonal` one;
-        or a low-pass filter, which penalties keep near a wavelet, as published
-        (:class:`~sk_awave.engine.Free`). `FilterBank` takes modules of your own, too.
+        What is learned: the angles of an orthonormal lattice [3]_; these and the skews of
+        a biorthogonal one; the symmetric lifting steps of `wavelet`; a low-pass filter,
+        which penalties keep near a wavelet, as published; or what a module says, such as
+        `Biorthogonal` and `Free` of ``sk_awave.engine``, which have settings.
 
     per_level, per_axis : bool, default=False
         Whether each level, or each axis, has a filter bank of its own.

@@ -219,7 +219,8 @@ def warn_of_idle_parameters(transformer, own_terms, gradients):
 def kind_of(bank):
     """Return what parameters are, angles or taps, and of how many filters."""
     kind = type(bank.parametrization)
-    return f"{kind.__module__}.{kind.__qualname__}", tuple(bank.original.shape)
+    steps = getattr(bank.parametrization, "structure", "")
+    return f"{kind.__module__}.{kind.__qualname__} {steps}", tuple(bank.original.shape)
 
 
 def fitted_filters(transformer, objective, theta, origin):

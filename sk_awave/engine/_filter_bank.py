@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sk_awave.engine._free import Free
 from sk_awave.engine._lattice import Orthogonal
+from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
 
@@ -43,6 +44,7 @@ class Fixed(nn.Identity):
 PARAMETRIZATIONS: dict[str, Any] = {
     "orthogonal": Orthogonal,
     "biorthogonal": Biorthogonal,
+    "symmetric": Symmetric,
     "free": Free,
     "fixed": Fixed,
 }
@@ -80,12 +82,15 @@ class FilterBank(nn.Module):
     filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
         ``dec_lo, dec_hi, rec_lo, rec_hi`` in PyWavelets' order and time direction, for
         each level (the finest first) and axis or shared by them. `K` is even.
-    parametrization : {"orthogonal", "biorthogonal", "free", "fixed"} or Module, \
-            default="orthogonal"
+    parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"} or \
+            Module, default="orthogonal"
         - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
           an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
         - "biorthogonal": 2 M - 2 angles and skews of a lattice of 2 M taps. Every value
           reconstructs exactly, with a vanishing moment on each side; see `Biorthogonal`.
+        - "symmetric": the taps of the symmetric lifting steps of a biorthogonal wavelet
+          of linear phase. Every value reconstructs exactly, has a vanishing moment on
+          each side, and is symmetric (Sweldens 1996).
         - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
           A wavelet only as far as penalties make it one (Ha et al. 2021); `Free` sets
           their strengths.
@@ -160,7 +165,7 @@ class FilterBank(nn.Module):
         n_levels: int = 1,
         n_axes: int = 1,
         filter_length: int | None = None,
-        shift: int = 0,
+        shift: int | None = None,
     ) -> "FilterBank":
         """Make a bank that starts at a wavelet.
 
@@ -175,8 +180,9 @@ class FilterBank(nn.Module):
         filter_length : int, default=None
             The number of taps, even and at least those of the wavelet, which zeros (zero
             angles of the lattice) fill up.
-        shift : int, default=0
-            How many of these zeros stand before ``rec_lo``; an even number.
+        shift : int, default=None
+            How many of these zeros stand before ``rec_lo``; an even number. By default
+            none, and about half of them for a biorthogonal wavelet.
 
         Returns
         -------
@@ -199,6 +205,9 @@ class FilterBank(nn.Module):
                 f"filter_length must be even and at least {wavelet.dec_len}, the length "
                 f"of {wavelet.name!r}. Got {filter_length} instead."
             )
+        if shift is None:
+            is_orthogonal = np.allclose(filters[0], filters[2][::-1])
+            shift = 0 if is_orthogonal else extra // 4 * 2
         # Zeros around rec_lo, and reversed around its reversal and its alternating flip.
         before, after = (shift, extra - shift), (extra - shift, shift)
         widths = after, before, before, after
@@ -245,6 +254,11 @@ class FilterBank(nn.Module):
         flat = torch.as_tensor(theta, dtype=torch.float64)
         other.original.data.copy_(flat.reshape(other.original.shape))
         return other
+
+    @property
+    def has_lattices(self) -> bool:
+        """Tell if it can have the filters of orthonormal lattices."""
+        return not self.is_biorthogonal or hasattr(self.parametrization, "inner")
 
     def inner(self) -> "FilterBank | None":
         """Return the bank that is learned before this one, from the same parameters.

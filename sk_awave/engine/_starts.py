@@ -25,6 +25,9 @@ STRATEGIES = ("library", "random", "grow", "best")
 #: On how many signals starts are compared, and how many of them are random.
 SCREEN_ROWS, N_RANDOM = 32, 256
 
+#: How far random parameters are from those of the start, for banks without angles.
+SPREAD = 0.3
+
 #: How many banks the growing lattice keeps, and over how many angles it extends each.
 BEAM, GRID = 32, 24
 
@@ -60,14 +63,18 @@ def find_starts(
     """
     rng, bank = np.random.default_rng(seed), objective.bank
     lattice, own = Orthogonal(), bank.parametrization
+    if strategy == "grow" and not bank.has_lattices:
+        raise ValueError(
+            f"init='grow' is for banks that have orthonormal lattices. Got {own}: use "
+            "'library', 'random' or 'best'."
+        )
     groups, completed = [], True
     try:
         screen = _screen(objective, rng)
         score = screen(Fixed((own if bank.is_biorthogonal else lattice).tags))
-        found = _iter_groups(objective, screen, strategy, n_starts, rng, polish)
-        for group in found:
+        for group in _iter_groups(objective, screen, strategy, n_starts, rng, polish):
             groups.append(group)
-        if bank.is_biorthogonal and polish:
+        if bank.is_biorthogonal and bank.has_lattices and polish:
             labels, filters = _best(groups, score, 3 * BEAM)
             released, _ = minimize_batch(screen(own), own.right_inverse(filters))
             groups = [(labels, own(released))]
@@ -99,18 +106,7 @@ def _iter_groups(
     polish: bool,
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Yield the names and filters, (n, 4, K), of what each part of a strategy finds."""
-    filter_length = objective.layout.filter_length
-    n_rotations = filter_length // 2
-    lattice, own = Orthogonal(), objective.bank.parametrization
-    searches: list[tuple[Any, list]] = [(lattice, [])]
-    if strategy in ("library", "best"):
-        searches[0][1].extend(library_starts(filter_length))
-        if objective.bank.is_biorthogonal:
-            searches.append((own, list(biorthogonal_starts(filter_length, own))))
-    if strategy in ("random", "best"):
-        rows = rng.uniform(-np.pi, np.pi, (N_RANDOM, n_rotations - 1))
-        searches[0][1].extend(("random angles", row) for row in rows)
-    for parametrization, starts in searches:
+    for parametrization, starts in _iter_searches(objective, strategy, rng):
         if starts:
             function = screen(parametrization)
             theta = torch.from_numpy(np.array([row for _, row in starts]))
@@ -118,9 +114,33 @@ def _iter_groups(
             labels, theta = [starts[i][0] for i in order], theta[order]
             theta = minimize_batch(function, theta)[0] if polish else theta
             yield labels, parametrization(theta)
-    if strategy in ("grow", "best"):
-        grown, _ = grow(screen(lattice), n_rotations)
-        yield ["haar (grown)"] * len(grown), lattice(grown)
+    if strategy in ("grow", "best") and objective.bank.has_lattices:
+        grown, _ = grow(screen(Orthogonal()), objective.layout.filter_length // 2)
+        yield ["haar (grown)"] * len(grown), Orthogonal()(grown)
+
+
+def _iter_searches(
+    objective: Objective, strategy: str, rng: np.random.Generator
+) -> Iterator[tuple[Any, list[tuple[str, np.ndarray]]]]:
+    """Yield parametrizations with starts, of the library and random ones."""
+    bank, filter_length = objective.bank, objective.layout.filter_length
+    starts: list[tuple[str, np.ndarray]] = []
+    own_starts: list[tuple[str, np.ndarray]] = []
+    if strategy in ("library", "best"):
+        if bank.has_lattices:
+            starts += library_starts(filter_length)
+        if bank.is_biorthogonal:
+            own_starts += biorthogonal_starts(filter_length, bank.parametrization)
+    if strategy in ("random", "best"):
+        if bank.has_lattices:
+            rows = rng.uniform(-np.pi, np.pi, (N_RANDOM, filter_length // 2 - 1))
+            starts += [("random angles", row) for row in rows]
+        else:
+            theta = bank.original.detach()[0, 0].numpy()
+            rows = theta + SPREAD * rng.standard_normal((N_RANDOM, *theta.shape))
+            own_starts += [("random parameters", row) for row in rows]
+    yield Orthogonal(), starts
+    yield bank.parametrization, own_starts
 
 
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
@@ -223,7 +243,7 @@ def biorthogonal_starts(
                     wavelet, parametrization, filter_length=filter_length, shift=shift
                 )
             except ValueError:
-                break
+                continue
             label = wavelet.name + f" shifted by {shift}" * (shift > 0)
             yield label, bank.original.detach()[0, 0].numpy()
 
