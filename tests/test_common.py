@@ -20,6 +20,7 @@ ESTIMATORS = [
     AdaptiveWaveletTransformer("sym3", solver="adam", max_iter=5, random_state=0),
     AdaptiveWaveletTransformer("db2", decomposition="packet"),
     WaveletTransformer("db2", decomposition="packet", basis="discriminant"),
+    AdaptiveWaveletTransformer("db2", parametrization="biorthogonal"),
 ]
 
 # Levels deeper than the tiny data of the checks, and short runs, warn as they should.

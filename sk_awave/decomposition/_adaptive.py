@@ -10,6 +10,7 @@ from sk_awave.decomposition import _fitting as fitting
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.decomposition._scoring import ScoringMixin
 from sk_awave.engine import Solver
+from sk_awave.engine._filter_bank import LEARNED
 from sk_awave.engine._starts import STRATEGIES
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
@@ -32,7 +33,7 @@ class AdaptiveWaveletTransformer(
     model with respect to its input, and :math:`B` = level + 1: the terms of [1]_ on the
     scale of its published code, and without attributions the objective of [2]_. With
     ``parametrization="orthogonal"`` every candidate is exactly a wavelet; "free" filters
-    need the other terms of [1]_, too.
+    need the other terms of [1]_, too, and of "biorthogonal" ones details are weighed.
 
     Parameters
     ----------
@@ -63,12 +64,12 @@ class AdaptiveWaveletTransformer(
     signal_shape : tuple of int, default=None
         The shape of samples that are flattened to rows; see `WaveletTransformer`.
 
-    parametrization : {"orthogonal", "free"} or Module, default="orthogonal"
-        What is learned: the rotation angles of an orthonormal lattice [3]_, every value
-        of which is a wavelet, or the low-pass filter itself, which penalties keep near a
-        wavelet, as published; their strengths are those of
-        :class:`~sk_awave.engine.Free`. A module of your own is what
-        :class:`~sk_awave.engine.FilterBank` takes.
+    parametrization : {"orthogonal", "biorthogonal", "symmetric", "free"} or Module, \
+            default="orthogonal"
+        What is learned: the angles of an orthonormal lattice [3]_; these and the skews of
+        a biorthogonal one; the symmetric lifting steps of `wavelet`; a low-pass filter,
+        which penalties keep near a wavelet, as published; or what a module says, such as
+        `Biorthogonal` and `Free` of ``sk_awave.engine``, which have settings.
 
     per_level, per_axis : bool, default=False
         Whether each level, or each axis, has a filter bank of its own.
@@ -84,8 +85,7 @@ class AdaptiveWaveletTransformer(
 
     attribution_ratio : float, default=1.0
         The strength of the attributions, relative to `alpha_sparsity` and without a unit:
-        at 1 the attributions count as much as the coefficients, in the transform by the
-        starting wavelet.
+        at 1 they count as much as the coefficients at the starting wavelet.
 
     alpha_attribution : float, default=None
         The strength of the L1 norm of the attributions on the published scale
@@ -101,12 +101,11 @@ class AdaptiveWaveletTransformer(
         settings are those of :class:`~sk_awave.engine.Adam`.
 
     init : {"wavelet", "library", "random", "grow", "best"}, default="wavelet"
-        Where learning starts: at `wavelet`; at the orthogonal wavelets of PyWavelets with
-        at most `filter_length` taps, at every even shift and in both directions
-        ("library"); at random angles; at lattices grown from the Haar wavelet rotation by
-        rotation, keeping a beam of the best; or at the best of the last three. All but
-        the first are compared and improved on a few of the signals; from the most
-        promising ones learning then starts on all.
+        Where learning starts: at `wavelet`; at the wavelets of PyWavelets that the bank
+        has, with at most `filter_length` taps, at every even shift and in both directions
+        ("library"); at random angles; at lattices grown from the Haar wavelet, keeping a
+        beam of the best; or at the best of the last three. All but the first are compared
+        and improved on a few of the signals, then the best are learned from on all.
 
     n_init : int, default=1
         The number of starts that are learned from on all signals; the best is kept.
@@ -166,6 +165,9 @@ class AdaptiveWaveletTransformer(
     n_iter_ : int
         The number of iterations or epochs.
 
+    condition_number_ : float
+        How far the transform is from keeping the energy; 1 for orthonormal filters.
+
     starts_ : list of dict
         Each start, as "wavelet" (what it was), "loss_before" and "loss_after".
 
@@ -186,9 +188,9 @@ class AdaptiveWaveletTransformer(
     Notes
     -----
     The objective is not convex: learning finds a minimum near its start. Try several.
-    What is learned does not depend on the unit of `X`.
-    A run that diverges keeps the best filters it met and warns. Ctrl-C keeps them, too,
-    and raises KeyboardInterrupt; before learning has begun, it changes nothing.
+    What is learned does not depend on the unit of `X`. A run that diverges keeps the best
+    filters it met and warns. Ctrl-C keeps them, too, and raises KeyboardInterrupt; before
+    learning has begun, it changes nothing.
 
     References
     ----------
@@ -217,7 +219,7 @@ class AdaptiveWaveletTransformer(
         **BaseWaveletTransformer._parameter_constraints,
         "wavelet": [str, pywt.Wavelet, None],
         "filter_length": [Interval(Integral, 2, None, closed="left"), None],
-        "parametrization": [StrOptions({"orthogonal", "free"}), nn.Module],
+        "parametrization": [StrOptions(LEARNED), nn.Module],
         **{name: ["boolean"] for name in ("per_level", "per_axis", "warm_start")},
         "teacher": "no_validation",
         "alpha_sparsity": [Interval(Real, 0, None, closed="left")],

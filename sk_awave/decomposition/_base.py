@@ -17,6 +17,7 @@ from sk_awave.decomposition._basis import (
 )
 from sk_awave.decomposition._html import wavelets_html
 from sk_awave.engine._boundary import MODES
+from sk_awave.engine._condition import condition_number
 from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map, synthesis_map
@@ -112,6 +113,15 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def basis_(self) -> list[str]:
         """The names of the bands of ``layout_``: of packets, what `basis` takes."""
         return [band.name for band in self.layout_.bands]
+
+    @property
+    def condition_number_(self) -> float:
+        """The norm of the transform times that of its inverse, away from the ends.
+
+        Relative errors of coefficients grow by this factor at most on the way back to
+        signals. It is 1 for orthonormal filters.
+        """
+        return condition_number(self.layout_, torch.from_numpy(self.filter_bank_))
 
     def get_feature_names_out(self, input_features=None):
         """Name the coefficients in PyWavelets' vocabulary.

@@ -91,10 +91,10 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
         n_axes=transformer.ndim if transformer.per_axis else 1,
         filter_length=filter_length,
     )
-    warn_of_idle_parameters(transformer, bank.tags, gradients)
-    objective = make_objective(
-        transformer, bank, layout, X, gradients, y, terms_of(bank.parametrization)
-    )
+    own_terms = terms_of(bank.parametrization)
+    counted = [t for t, a in own_terms.items() if a > 0 and not t.vanishes(bank.tags)]
+    warn_of_idle_parameters(transformer, counted, gradients)
+    objective = make_objective(transformer, bank, layout, X, gradients, y, own_terms)
     objective = in_basis(transformer, objective, y)
     if gradients is not None:
         if alpha_attribution is None:
@@ -186,12 +186,15 @@ def check_extra_terms(transformer):
         names.add(term.name)
 
 
-def warn_of_idle_parameters(transformer, tags, gradients):
-    """Warn of parameters that were set and do not change what is learned."""
+def warn_of_idle_parameters(transformer, own_terms, gradients):
+    """Warn of parameters that were set and do not change what is learned.
+
+    `own_terms` are those of the bank that count.
+    """
     defaults = {"alpha_sparsity": 1, "alpha_attribution": None, "attribution_ratio": 1}
     reasons = {}
     bank = f"parametrization={transformer.parametrization!r}"
-    if {"reconstructs", "orthonormal"} <= tags and not transformer.extra_terms:
+    if not own_terms and not transformer.extra_terms:
         if gradients is None:
             reasons["alpha_sparsity"] = (
                 f"without attributions, sparsity is all that {bank} minimises. Tune the "
@@ -219,7 +222,8 @@ def warn_of_idle_parameters(transformer, tags, gradients):
 def kind_of(bank):
     """Return what parameters are, angles or taps, and of how many filters."""
     kind = type(bank.parametrization)
-    return f"{kind.__module__}.{kind.__qualname__}", tuple(bank.original.shape)
+    steps = getattr(bank.parametrization, "structure", "")
+    return f"{kind.__module__}.{kind.__qualname__} {steps}", tuple(bank.original.shape)
 
 
 def fitted_filters(transformer, objective, theta, origin):

@@ -1,16 +1,21 @@
 """How a filter bank is learned: objective, starts and solver in, solution out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from sk_awave.engine._adam import Adam
 from sk_awave.engine._bfgs import BFGS
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import Solution, Solver
 from sk_awave.engine._starts import find_starts
+
+#: What is called after each iteration; see `Solver.minimize`.
+Callback = Callable[[int, float, np.ndarray], bool]
 
 SOLVERS: dict[str, type[Solver]] = {"bfgs": BFGS, "adam": Adam}
 
@@ -94,7 +99,7 @@ class Learner:
     def learn(
         self,
         starts: list[Start] | None = None,
-        callback: Callable[[int, float, np.ndarray], bool] | None = None,
+        callback: Callback | None = None,
     ) -> Learned:
         """Minimise from each start, and keep the best solution.
 
@@ -116,15 +121,8 @@ class Learner:
             starts, completed = self.find_starts()
         solutions: list[Solution] = []
         for start in starts:
-            solution = self.solver.minimize(
-                self.objective,
-                start.parameters,
-                max_iter=self.max_iter if completed else 0,
-                tol=self.tol,
-                seed=self.seed,
-                verbose=self.verbose,
-                callback=callback,
-            )
+            max_iter = self.max_iter if completed else 0
+            solution = self._minimize(start.parameters, max_iter, callback)
             solutions.append(solution)
             if solution.outcome == "interrupted":
                 break
@@ -132,6 +130,38 @@ class Learner:
         if not completed or solutions[-1].outcome == "interrupted":
             solutions[best].outcome = "interrupted"
         return Learned(starts[best], solutions[best], report_starts(starts, solutions))
+
+    def _minimize(
+        self, theta: np.ndarray, max_iter: int, callback: Callback | None
+    ) -> Solution:
+        """Minimise from a start; where the bank has an inner one, in that first.
+
+        The inner one has half of the iterations at most.
+        """
+        settings = {"tol": self.tol, "seed": self.seed, "verbose": self.verbose}
+        run, objective = partial(self.solver.minimize, **settings), self.objective
+        inner = objective.bank.at(theta).inner() if max_iter > 0 else None
+        if inner is None:
+            return run(objective, theta, max_iter=max_iter, callback=callback)
+
+        def released(theta: np.ndarray) -> np.ndarray:
+            original = torch.from_numpy(theta).reshape(inner.original.shape)
+            return objective.bank.parametrization.release(original).numpy().ravel()
+
+        def at_first(n_iter: int, value: float, theta: np.ndarray) -> bool:
+            return callback is not None and callback(n_iter, value, released(theta))
+
+        def at_second(n_iter: int, value: float, theta: np.ndarray) -> bool:
+            return callback is not None and callback(n + n_iter, value, theta)
+
+        within = objective.of(inner)
+        first = run(within, within.start, max_iter=max_iter // 2, callback=at_first)
+        n, theta = first.n_iter, released(first.parameters)
+        if first.outcome not in ("converged", "max_iter"):
+            return replace(first, parameters=theta, optimizer_state={})
+        second = run(objective, theta, max_iter=max_iter - n, callback=at_second)
+        second.loss_curve = first.loss_curve + second.loss_curve[1:]
+        return second
 
 
 def report_starts(starts, solutions):

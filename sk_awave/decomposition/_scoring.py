@@ -6,7 +6,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution import TransformImportance
 from sk_awave.decomposition._fitting import find_gradients, make_objective
-from sk_awave.engine._filter_bank import FilterBank, as_parametrization, terms_of
+from sk_awave.engine._filter_bank import (
+    FilterBank,
+    Fixed,
+    as_parametrization,
+    terms_of,
+)
 from sk_awave.engine._terms import Attribution, Sparsity
 from sk_awave.engine._tree import Tree
 from sk_awave.utils._validation import validate_signals
@@ -84,9 +89,10 @@ def _relative_objective(transformer, X, gradients, y):
     """
     layout, filters = transformer.layout_, transformer.filter_bank_
     learned, values = as_parametrization(transformer.parametrization), []
+    fixed = Fixed(learned.tags)
     for tree, bank in (
-        (layout.tree, FilterBank(filters, "fixed")),
-        (Tree.dwt(0), FilterBank(filters[:1], "fixed")),
+        (layout.tree, FilterBank(filters, fixed)),
+        (Tree.dwt(0), FilterBank(filters[:1], fixed)),
     ):
         at_level = replace(layout, tree=tree)
         objective = make_objective(

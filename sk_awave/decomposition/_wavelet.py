@@ -83,6 +83,9 @@ class WaveletTransformer(BaseWaveletTransformer):
     basis_ : list of str
         The names of the bands of ``layout_``; of packets, PyWavelets' paths.
 
+    condition_number_ : float
+        How far the transform is from keeping the energy; 1 for orthonormal filters.
+
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
 

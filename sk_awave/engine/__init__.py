@@ -6,6 +6,7 @@ from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._free import Free
 from sk_awave.engine._layer import MultilevelDWT
 from sk_awave.engine._layout import Band, CoeffLayout
+from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._solver import Solution, Solver
 from sk_awave.engine._terms import FilterTerm, SignalTerm
 from sk_awave.engine._tree import Tree
@@ -14,6 +15,7 @@ __all__ = [
     "BFGS",
     "Adam",
     "Band",
+    "Biorthogonal",
     "CoeffLayout",
     "FilterBank",
     "FilterTerm",

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from sk_awave.engine._atoms import atom_norms
 from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._linear_map import LinearMap
@@ -25,13 +26,20 @@ class Maps:
     collects : bool, default=False
         Whether factors are new leaves, which collect the gradients of many batches;
         `gradients` takes these further. By default the graph goes on to the filters.
+    weighs_atoms : bool, default=False
+        Whether details count with the norms of their synthesis atoms.
     """
 
     def __init__(
-        self, layout: CoeffLayout, filters: Tensor, like: Tensor, collects: bool = False
+        self,
+        layout: CoeffLayout,
+        filters: Tensor,
+        like: Tensor,
+        collects: bool = False,
+        weighs_atoms: bool = False,
     ):
         self.layout, self._filters, self._like = layout, filters, like
-        self._collects = collects
+        self._collects, self._weighs_atoms = collects, weighs_atoms
         self._made: list[tuple[Tensor, Tensor]] = []
 
     @cached_property
@@ -44,12 +52,26 @@ class Maps:
         """The map of coefficients to signals."""
         return self._collected(synthesis_map(self.layout, self._filters, self._like))
 
+    @cached_property
+    def atom_norms(self) -> Tensor | None:
+        """What coefficients are weighed with, (..., n_coeffs); None where all are 1.
+
+        See Note [norms of atoms] in ``_atoms.py``.
+        """
+        if not self._weighs_atoms:
+            return None
+        norms = atom_norms(self.layout, self._filters)
+        sizes = torch.tensor([band.stop - band.start for band in self.layout.bands])
+        return self._leaf(norms.repeat_interleave(sizes, -1).to(self._like))
+
     def _collected(self, linear_map: LinearMap) -> LinearMap:
+        return linear_map.at(map(self._leaf, linear_map.factors))
+
+    def _leaf(self, factor: Tensor) -> Tensor:
         if not self._collects:
-            return linear_map
-        factors = [factor.detach().requires_grad_() for factor in linear_map.factors]
-        self._made += zip(linear_map.factors, factors, strict=True)
-        return linear_map.at(factors)
+            return factor
+        self._made.append((factor, factor.detach().requires_grad_()))
+        return self._made[-1][1]
 
     def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return the factors that were used, and what their leaves have collected."""
@@ -117,29 +139,40 @@ class Batch:
     def coeffs_norm(self) -> Tensor:
         """Return the mean over samples and bands of the norm of the coefficients."""
         analysis, scale = self.maps.analysis, self.scales[0]
-        if isinstance(analysis, Kernel):
+        norms = self.maps.atom_norms
+        if isinstance(analysis, Kernel) and norms is None:
             return self._kernel_norm(analysis, self.x, scale)
-        return self.l1_norm(self.coeffs, scale)
+        return self.l1_norm(self.coeffs, scale, norms)
 
     def scores_norm(self) -> Tensor:
         """Return the mean over samples and bands of the norm of the scores."""
         adjoint, scale = self.maps.synthesis.T, self.scales[1]
-        if isinstance(adjoint, Kernel) and self.input_gradients is not None:
-            return self._kernel_norm(adjoint, self.input_gradients, scale)
-        return self.l1_norm(self.scores, scale)
+        norms, gradients = self.maps.atom_norms, self.input_gradients
+        if isinstance(adjoint, Kernel) and gradients is not None and norms is None:
+            return self._kernel_norm(adjoint, gradients, scale)
+        return self.l1_norm(self.scores, scale, None if norms is None else 1 / norms)
 
     def _kernel_norm(self, kernel: Kernel, data: Tensor, scale: float) -> Tensor:
         value = kernel.norm(data.flatten(0, 1), self.smoothing * scale)
         return value / (self.n * (self.maps.layout.level + 1))
 
-    def l1_norm(self, values: Tensor, scale: float) -> Tensor:
-        """Return the mean over samples and bands of the weighted (smoothed) L1 norm."""
+    def l1_norm(
+        self, values: Tensor, scale: float, weights: Tensor | None = None
+    ) -> Tensor:
+        """Return the mean over samples and bands of the weighted (smoothed) L1 norm.
+
+        A coefficient counts with the weight of its band, and with `weights` of shape
+        (..., n_coeffs).
+        """
         eps = self.smoothing * scale
         values = values.abs() if eps == 0 else (values.square() + eps**2).sqrt() - eps
         layout = self.maps.layout
-        weights = layout.weights
+        if layout.weights is not None:
+            by_band = torch.from_numpy(layout.weights).to(values)
+            weights = by_band if weights is None else by_band * weights
         if weights is not None:
-            values = values @ torch.from_numpy(weights).to(values).unsqueeze(-1)
+            weighted = values * weights.unsqueeze(-2)
+            values = weighted if self.by_band else values @ weights.unsqueeze(-1)
         if self.by_band:
             values = values.unflatten(-1, (len(layout.bands), -1)).movedim(-2, -3)
         return values.sum((-2, -1)) / (self.n * (layout.level + 1))

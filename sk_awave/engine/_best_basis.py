@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_awave.engine._batch import Maps
 from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._tree import Path, Tree
@@ -122,7 +121,7 @@ class BestBasis(Objective):
             for layout in self._full_layouts:
                 shape = *filters.shape[:-4], len(layout.bands)
                 total = torch.zeros(shape, dtype=torch.float64, device=self.x.device)
-                maps = Maps(layout, filters.detach(), self.x)
+                maps = self._maps(layout, filters.detach())
                 for batch in self._batches(maps, smoothing, rows, size):
                     batch.by_band = True
                     for term, weight in terms:

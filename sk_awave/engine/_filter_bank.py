@@ -13,30 +13,44 @@ from torch import Tensor, nn
 
 from sk_awave.engine._free import Free
 from sk_awave.engine._lattice import Orthogonal
+from sk_awave.engine._lifting import Symmetric
+from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
-
-#: What each parametrization needs besides, to say in its error.
-_LIMITS = {
-    "orthogonal": " of rotations, as are all 'sym' and 'coif' and 'db1' to 'db22'",
-    "free": "",
-    "fixed": "",
-}
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
 
 
 class Fixed(nn.Identity):
-    """The four filters themselves, which nothing learns."""
+    """The four filters themselves, which nothing learns.
 
-    tags: frozenset[str] = frozenset()
+    Parameters
+    ----------
+    tags : frozenset of str, default=frozenset()
+        What is known of them.
+    """
+
+    needs = "finite filters"
+
+    def __init__(self, tags: frozenset[str] = frozenset()):
+        super().__init__()
+        self.tags = tags
+
+    def right_inverse(self, filters: Tensor) -> Tensor:
+        """Return the filters."""
+        return filters
 
 
 PARAMETRIZATIONS: dict[str, Any] = {
     "orthogonal": Orthogonal,
+    "biorthogonal": Biorthogonal,
+    "symmetric": Symmetric,
     "free": Free,
     "fixed": Fixed,
 }
+
+#: The names of those that something learns.
+LEARNED = frozenset(PARAMETRIZATIONS) - {"fixed"}
 
 
 def as_parametrization(parametrization: str | nn.Module) -> Any:
@@ -52,6 +66,11 @@ def terms_of(parametrization: Any) -> Mapping[Term, float]:
     return parametrization.terms if own else wavelet_terms()
 
 
+def _needs(parametrization: Any) -> str:
+    """Say what filters a parametrization can represent."""
+    return getattr(parametrization, "needs", "filters that it can represent")
+
+
 class FilterBank(nn.Module):
     """A two-channel filter bank, learned or fixed.
 
@@ -63,9 +82,15 @@ class FilterBank(nn.Module):
     filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
         ``dec_lo, dec_hi, rec_lo, rec_hi`` in PyWavelets' order and time direction, for
         each level (the finest first) and axis or shared by them. `K` is even.
-    parametrization : {"orthogonal", "free", "fixed"} or Module, default="orthogonal"
+    parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"} or \
+            Module, default="orthogonal"
         - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
           an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
+        - "biorthogonal": 2 M - 2 angles and skews of a lattice of 2 M taps. Every value
+          reconstructs exactly, with a vanishing moment on each side; see `Biorthogonal`.
+        - "symmetric": the taps of the symmetric lifting steps of a biorthogonal wavelet
+          of linear phase. Every value reconstructs exactly, has a vanishing moment on
+          each side, and is symmetric (Sweldens 1996).
         - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
           A wavelet only as far as penalties make it one (Ha et al. 2021); `Free` sets
           their strengths.
@@ -120,7 +145,7 @@ class FilterBank(nn.Module):
             raise ValueError(
                 "A bank cannot represent these filters: some are not finite."
             )
-        original = self.parametrization.right_inverse(filters) if learned else filters
+        original = self.parametrization.right_inverse(filters)
         self.original = nn.Parameter(original, requires_grad=learned)
         made = self().detach()
         fits = made.shape == filters.shape
@@ -128,8 +153,7 @@ class FilterBank(nn.Module):
         if not error <= _TOLERANCE:
             raise ValueError(
                 f"parametrization={parametrization!r} cannot represent these filters "
-                f"(they differ by {error:.1e}): an orthogonal bank is needed, whose "
-                "high-pass is the alternating flip of its low-pass."
+                f"(they differ by {error:.1e}). It needs {_needs(self.parametrization)}."
             )
 
     @classmethod
@@ -141,6 +165,7 @@ class FilterBank(nn.Module):
         n_levels: int = 1,
         n_axes: int = 1,
         filter_length: int | None = None,
+        shift: int | None = None,
     ) -> "FilterBank":
         """Make a bank that starts at a wavelet.
 
@@ -148,13 +173,16 @@ class FilterBank(nn.Module):
         ----------
         wavelet : str or pywt.Wavelet
             A discrete wavelet.
-        parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
+        parametrization : str or Module, default="orthogonal"
             See the class.
         n_levels, n_axes : int, default=1
             How many levels and axes have filters of their own.
         filter_length : int, default=None
             The number of taps, even and at least those of the wavelet, which zeros (zero
             angles of the lattice) fill up.
+        shift : int, default=None
+            How many of these zeros stand before ``rec_lo``; an even number. By default
+            none, and about half of them for a biorthogonal wavelet.
 
         Returns
         -------
@@ -177,8 +205,12 @@ class FilterBank(nn.Module):
                 f"filter_length must be even and at least {wavelet.dec_len}, the length "
                 f"of {wavelet.name!r}. Got {filter_length} instead."
             )
-        # Zeros after rec_lo, and so before its time reversal and its alternating flip.
-        widths = (extra, 0), (0, extra), (0, extra), (extra, 0)
+        if shift is None:
+            is_orthogonal = np.allclose(filters[0], filters[2][::-1])
+            shift = 0 if is_orthogonal else extra // 4 * 2
+        # Zeros around rec_lo, and reversed around its reversal and its alternating flip.
+        before, after = (shift, extra - shift), (extra - shift, shift)
+        widths = after, before, before, after
         filters = np.stack([np.pad(f, w) for f, w in zip(filters, widths, strict=True)])
         try:
             return cls(np.tile(filters, (n_levels, n_axes, 1, 1)), parametrization)
@@ -188,9 +220,9 @@ class FilterBank(nn.Module):
                 raise
             raise ValueError(
                 f"The wavelet {wavelet.name!r} cannot be represented by "
-                f"parametrization={parametrization!r}, which needs an orthogonal wavelet"
-                f"{_LIMITS[parametrization]}. Start from another one, or keep this one "
-                "fixed with WaveletTransformer."
+                f"parametrization={parametrization!r}, which needs "
+                f"{PARAMETRIZATIONS[parametrization].needs}. Start from another one, or "
+                "keep this one fixed with WaveletTransformer."
             ) from error
 
     @property
@@ -202,6 +234,11 @@ class FilterBank(nn.Module):
     def tags(self) -> frozenset[str]:
         """The properties that hold at any parameters: "reconstructs", "orthonormal"."""
         return self.parametrization.tags
+
+    @property
+    def is_biorthogonal(self) -> bool:
+        """Tell if it reconstructs at any parameters, and is not only orthonormal."""
+        return "reconstructs" in self.tags and "orthonormal" not in self.tags
 
     def forward(self) -> Tensor:
         """Return the filters, of shape (n_levels or 1, n_axes or 1, 4, K)."""
@@ -217,6 +254,23 @@ class FilterBank(nn.Module):
         flat = torch.as_tensor(theta, dtype=torch.float64)
         other.original.data.copy_(flat.reshape(other.original.shape))
         return other
+
+    @property
+    def has_lattices(self) -> bool:
+        """Tell if it can have the filters of orthonormal lattices."""
+        return not self.is_biorthogonal or hasattr(self.parametrization, "inner")
+
+    def inner(self) -> "FilterBank | None":
+        """Return the bank that is learned before this one, from the same parameters.
+
+        None where the parametrization has no such, or does not have these filters.
+        """
+        restrict = getattr(self.parametrization, "restrict", None)
+        original = None if restrict is None else restrict(self.original.detach())
+        if original is None:
+            return None
+        inner = FilterBank(self().detach().numpy(), self.parametrization.inner)
+        return inner.at(original)
 
     def to_wavelet(self, level: int = 0, axis: int = 0, name: str = "learned"):
         """Return the bank of a level (0 is the finest) and axis as a `pywt.Wavelet`."""
@@ -251,6 +305,14 @@ def library_filters(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
         fits = wavelet.orthogonal and wavelet.dec_len <= filter_length
         if fits and name not in aliases | too_long:
             yield name, np.array(wavelet.rec_lo)
+
+
+def biorthogonal_wavelets(filter_length: float) -> Iterator[pywt.Wavelet]:
+    """Yield the wavelets that fit of the two families without orthogonal ones."""
+    for name in (*pywt.wavelist("bior"), *pywt.wavelist("rbio")):
+        wavelet = pywt.Wavelet(name)
+        if wavelet.dec_len <= filter_length and not name.endswith("1.1"):  # haar
+            yield wavelet
 
 
 def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:

@@ -36,6 +36,8 @@ class Free(Params, nn.Module):
     #: Nothing but the penalties of the objective keeps it a wavelet.
     tags: frozenset[str] = frozenset()
 
+    needs = "an orthogonal wavelet"
+
     def __init__(self, alpha_reconstruction: float = 1.0, alpha_filter: float = 1.0):
         super().__init__()
         self.alpha_reconstruction = alpha_reconstruction

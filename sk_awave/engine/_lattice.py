@@ -1,7 +1,7 @@
 """The paraunitary lattice: rotation angles <-> orthonormal low-pass filter."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -40,16 +40,11 @@ def angles_to_lowpass(angles: Tensor) -> Tensor:
     """
     last = math.pi / 4 - angles.sum(-1, keepdim=True)
     angles = torch.cat([angles, last], -1)
-    n_rotations, batch_shape = angles.shape[-1], angles.shape[:-1]
-    angles = angles.reshape(-1, n_rotations)
+    batch_shape = angles.shape[:-1]
+    angles = angles.reshape(-1, angles.shape[-1])
     cos, sin = angles.cos(), angles.sin()
     rotations = torch.stack([cos, sin, -sin, cos], -1)
-    first, *others = rotations.unflatten(-1, (2, 2)).unbind(1)
-    # h and g side by side in one vector, in which a constant matrix delays g.
-    delay = _delay(n_rotations).to(angles)
-    both = F.pad(first, (0, 2 * n_rotations - 2))
-    for rotation in others:
-        both = rotation.bmm((both.flatten(1) @ delay).view(both.shape))
+    both = chain(rotations.unflatten(-1, (2, 2)).unbind(1))
     return both[:, 0].reshape(*batch_shape, -1)
 
 
@@ -91,6 +86,27 @@ def linearize_angles(
     return filters.reshape(*batch_shape, 4, n_taps), pull
 
 
+def chain(matrices: Sequence[Tensor]) -> Tensor:
+    """Multiply the matrices of lattices, each but the first after a delay of `g`.
+
+    Parameters
+    ----------
+    matrices : sequence of M tensors of shape (n, 2, 2)
+
+    Returns
+    -------
+    tensor of shape (n, 2, 2 M)
+        The filters `h` and `g` of each lattice.
+    """
+    first, *others = matrices
+    # h and g side by side in one vector, in which a constant matrix delays g.
+    delay = _delay(len(matrices)).to(first)
+    both = F.pad(first, (0, 2 * len(others)))
+    for matrix in others:
+        both = matrix.bmm((both.flatten(1) @ delay).view(both.shape))
+    return both
+
+
 @lru_cache(maxsize=64)
 def _delay(n_rotations: int) -> Tensor:
     """Return the matrix that takes (h, g) to h and g two taps later, (4 M, 4 M)."""
@@ -125,24 +141,36 @@ def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
         h = (np.cos(angle) * h + np.sin(angle) * alternating)[:-2]
         angles[i] = angle
     angles[0] = np.arctan2(h[1], h[0])
-    return _polish(angles[:-1], np.asarray(lowpass, dtype=float))
+    return polish(angles_to_lowpass, angles[:-1], np.asarray(lowpass, dtype=float))
 
 
-def _polish(angles: np.ndarray, lowpass: np.ndarray) -> np.ndarray:
-    """Refine the angles of a long filter, whose tiny end taps the peeling amplifies."""
+def polish(
+    make: Callable[[Tensor], Tensor], parameters: np.ndarray, taps: np.ndarray
+) -> np.ndarray:
+    """Refine the parameters of long filters, whose tiny end taps the peeling amplifies.
 
-    def residual(angles):
-        return angles_to_lowpass(torch.from_numpy(angles)).numpy() - lowpass
+    Parameters
+    ----------
+    make : callable
+        Maps parameters to taps.
+    parameters : ndarray of shape (p,)
+        Where to start.
+    taps : ndarray of shape (n,)
+        The filters that the parameters are to make.
+    """
 
-    def jacobian(angles):
+    def residual(parameters):
+        return make(torch.from_numpy(parameters)).numpy() - taps
+
+    def jacobian(parameters):
         return torch.autograd.functional.jacobian(
-            angles_to_lowpass, torch.from_numpy(angles)
+            make, torch.from_numpy(parameters)
         ).numpy()
 
-    if len(angles) == 0 or np.abs(residual(angles)).max() < 1e-12:
-        return angles
+    if len(parameters) == 0 or np.abs(residual(parameters)).max() < 1e-12:
+        return parameters
     tight = dict.fromkeys(("xtol", "ftol", "gtol"), 1e-15)
-    return least_squares(residual, angles, jacobian, max_nfev=30, **tight).x
+    return least_squares(residual, parameters, jacobian, max_nfev=30, **tight).x
 
 
 class Orthogonal(nn.Module):
@@ -155,6 +183,11 @@ class Orthogonal(nn.Module):
 
     #: Every choice of angles reconstructs, and satisfies all filter conditions.
     tags = frozenset({"reconstructs", "orthonormal"})
+
+    needs = (
+        "an orthogonal wavelet of rotations, as are all 'sym' and 'coif' and 'db1' to "
+        "'db22'"
+    )
 
     def forward(self, original: Tensor) -> Tensor:
         """Map angles of shape (..., M - 1) to filters of shape (..., 4, 2 M)."""

@@ -53,10 +53,12 @@ class MultilevelDWT(nn.Module):
         One of PyWavelets' nine boundary modes.
     ndim : int, default=1
         How many trailing axes are transformed.
-    parametrization : {"orthogonal", "free", "fixed"}, default="orthogonal"
-        What is learned: the angles of an orthonormal lattice (every value of which is a
-        wavelet), the low-pass filter itself (which penalties must keep near one), or
-        nothing. See :class:`FilterBank`.
+    parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"}, \
+            default="orthogonal"
+        What is learned: the angles of an orthonormal lattice, these and the skews of a
+        biorthogonal one, symmetric lifting steps (every value of which is a wavelet), the
+        low-pass filter (which penalties must keep near one), or nothing. See
+        :class:`FilterBank`.
     per_level, per_axis : bool, default=False
         Whether each level, or each axis, has its own filters.
 

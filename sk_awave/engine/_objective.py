@@ -103,6 +103,13 @@ class Objective:
         data = self.x, self.input_gradients, self.y
         return kind(self.bank, layout, self.terms, *data)
 
+    def of(self, bank: FilterBank) -> "Objective":
+        """Return the same objective as a function of the parameters of another bank."""
+        other = copy(self)
+        other.bank = bank
+        other.__dict__.pop("_norms", None)  # of the bank that this one had
+        return other
+
     def layout_at(
         self, filters: Tensor, smoothing: float = 0.0, rows: Tensor | None = None
     ) -> CoeffLayout:
@@ -148,7 +155,7 @@ class Objective:
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
             layout = self.layout_at(filters, smoothing, rows)
-            maps = Maps(layout, filters, self.x, collects=True)
+            maps = self._maps(layout, filters, collects=True)
             terms = self._signal_terms()
             for batch in self._batches(maps, smoothing, rows) if terms else ():
                 part: Any = 0
@@ -224,7 +231,7 @@ class Objective:
         leaf = original.detach().requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(leaf)
-            (batch,) = self._batches(Maps(self.layout, filters, self.x), size=len(self.x))
+            (batch,) = self._batches(self._maps(self.layout, filters), size=len(self.x))
             values = torch.zeros(len(leaf), dtype=torch.float64)
             for term, weight in self._signal_terms():
                 values = values + weight * term.value(batch).cpu().double()
@@ -243,7 +250,7 @@ class Objective:
         with torch.no_grad():
             filters = self.bank.filters(self._as_original(theta))
             totals: dict[str, Any] = {term.name: 0.0 for term in self.terms}
-            maps = Maps(self.layout_at(filters), filters, self.x)
+            maps = self._maps(self.layout_at(filters), filters)
             for batch in self._batches(maps):
                 for counted, _ in self._signal_terms(every=True):
                     totals[counted.name] += counted.value(batch).double()
@@ -255,6 +262,14 @@ class Objective:
     def total(self, report: Mapping[str, float]) -> float:
         """Return the weighted sum of what `report` returns."""
         return sum(weight * report[term.name] for term, weight in self.terms.items())
+
+    def _maps(self, layout: CoeffLayout, filters: Tensor, collects: bool = False) -> Maps:
+        """Return the maps at filters.
+
+        Penalties keep free filters near orthonormal ones, which have atoms of norm 1;
+        nothing does so for other banks that reconstruct.
+        """
+        return Maps(layout, filters, self.x, collects, self.bank.is_biorthogonal)
 
     def _batches(self, maps, smoothing=0.0, rows=None, size=None):
         """Yield the signals in batches of a size, or those of a mini-batch as one."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,13 @@ import torch
 from torch import Tensor
 
 from sk_awave.engine._batch_bfgs import minimize_batch
-from sk_awave.engine._filter_bank import FilterBank, library_filters
-from sk_awave.engine._lattice import (
-    angles_to_lowpass,
-    lowpass_to_angles,
-    orthogonal_filters,
+from sk_awave.engine._filter_bank import (
+    FilterBank,
+    Fixed,
+    biorthogonal_wavelets,
+    library_filters,
 )
+from sk_awave.engine._lattice import Orthogonal, angles_to_lowpass, lowpass_to_angles
 from sk_awave.engine._objective import BATCH_SIZE, Objective
 
 #: The strategies by which starts are found, besides taking the named wavelet.
@@ -24,6 +24,9 @@ STRATEGIES = ("library", "random", "grow", "best")
 
 #: On how many signals starts are compared, and how many of them are random.
 SCREEN_ROWS, N_RANDOM = 32, 256
+
+#: How far random parameters are from those of the start, for banks without angles.
+SPREAD = 0.3
 
 #: How many banks the growing lattice keeps, and over how many angles it extends each.
 BEAM, GRID = 32, 24
@@ -58,56 +61,95 @@ def find_starts(
     completed : bool
         Whether the search came to its end.
     """
-    rng = np.random.default_rng(seed)
+    rng, bank = np.random.default_rng(seed), objective.bank
+    lattice, own = Orthogonal(), bank.parametrization
+    if strategy == "grow" and not bank.has_lattices:
+        raise ValueError(
+            f"init='grow' is for banks that have orthonormal lattices. Got {own}: use "
+            "'library', 'random' or 'best'."
+        )
     groups, completed = [], True
     try:
-        function = _screen(objective, rng)
-        for group in _iter_groups(objective, function, strategy, n_starts, rng, polish):
+        screen = _screen(objective, rng)
+        score = screen(Fixed((own if bank.is_biorthogonal else lattice).tags))
+        for group in _iter_groups(objective, screen, strategy, n_starts, rng, polish):
             groups.append(group)
+        if bank.is_biorthogonal and bank.has_lattices and polish:
+            labels, filters = _best(groups, score, 3 * BEAM)
+            released, _ = minimize_batch(screen(own), own.right_inverse(filters))
+            groups = [(labels, own(released))]
     except KeyboardInterrupt:
         completed = False
     if not groups:
         return [], completed
+    labels, filters = _best(groups, score, n_starts)
+    parameters = (_parameters(bank, each) for each in filters)
+    return list(zip(labels, parameters, strict=True)), completed
+
+
+def _best(
+    groups: list[tuple[list[str], Tensor]], score: Callable, n: int
+) -> tuple[list[str], Tensor]:
+    """Return the names and filters of the best `n` that differ."""
     labels = [label for names, _ in groups for label in names]
-    candidates = torch.cat([angles for _, angles in groups])
-    chosen = _distinct(candidates, function(candidates)[0], n_starts).tolist()
-    starts = [(labels[i], _parameters(objective, candidates[i])) for i in chosen]
-    return starts, completed
+    filters = torch.cat([filters for _, filters in groups])
+    chosen = _distinct(filters[:, ::2].flatten(1), score(filters)[0], n).tolist()
+    return [labels[i] for i in chosen], filters[chosen]
 
 
 def _iter_groups(
     objective: Objective,
-    function: Callable,
+    screen: Callable,
     strategy: str,
     n_starts: int,
     rng: np.random.Generator,
     polish: bool,
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """Yield the names and angles of what each part of a strategy finds."""
-    filter_length = objective.layout.filter_length
-    n_rotations = filter_length // 2
-    if strategy in ("library", "random", "best"):
-        starts: list = []
-        if strategy != "random":
+    """Yield the names and filters, (n, 4, K), of what each part of a strategy finds."""
+    for parametrization, starts in _iter_searches(objective, strategy, rng):
+        if starts:
+            function = screen(parametrization)
+            theta = torch.from_numpy(np.array([row for _, row in starts]))
+            order = function(theta)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
+            labels, theta = [starts[i][0] for i in order], theta[order]
+            theta = minimize_batch(function, theta)[0] if polish else theta
+            yield labels, parametrization(theta)
+    if strategy in ("grow", "best") and objective.bank.has_lattices:
+        grown, _ = grow(screen(Orthogonal()), objective.layout.filter_length // 2)
+        yield ["haar (grown)"] * len(grown), Orthogonal()(grown)
+
+
+def _iter_searches(
+    objective: Objective, strategy: str, rng: np.random.Generator
+) -> Iterator[tuple[Any, list[tuple[str, np.ndarray]]]]:
+    """Yield parametrizations with starts, of the library and random ones."""
+    bank, filter_length = objective.bank, objective.layout.filter_length
+    starts: list[tuple[str, np.ndarray]] = []
+    own_starts: list[tuple[str, np.ndarray]] = []
+    if strategy in ("library", "best"):
+        if bank.has_lattices:
             starts += library_starts(filter_length)
-        if strategy != "library":
-            rows = rng.uniform(-np.pi, np.pi, (N_RANDOM, n_rotations - 1))
+        if bank.is_biorthogonal:
+            own_starts += biorthogonal_starts(filter_length, bank.parametrization)
+    if strategy in ("random", "best"):
+        if bank.has_lattices:
+            rows = rng.uniform(-np.pi, np.pi, (N_RANDOM, filter_length // 2 - 1))
             starts += [("random angles", row) for row in rows]
-        angles = torch.from_numpy(np.array([row for _, row in starts]))
-        order = function(angles)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
-        labels, angles = [starts[i][0] for i in order], angles[order]
-        yield labels, minimize_batch(function, angles)[0] if polish else angles
-    if strategy in ("grow", "best"):
-        grown, _ = grow(function, n_rotations)
-        yield ["haar (grown)"] * len(grown), grown
+        else:
+            theta = bank.original.detach()[0, 0].numpy()
+            rows = theta + SPREAD * rng.standard_normal((N_RANDOM, *theta.shape))
+            own_starts += [("random parameters", row) for row in rows]
+    yield Orthogonal(), starts
+    yield bank.parametrization, own_starts
 
 
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
-    """Return the objective of many shared lattices at once, on a few of the signals.
+    """Return the objective of many shared banks at once, on a few of the signals.
 
-    It maps angles of shape (n, m), for any m, to values of shape (n,) and gradients, all
-    relative to the value at the Haar wavelet: the solver has absolute thresholds. As many
-    lattices as make a batch are evaluated together.
+    Of a parametrization it makes a function of parameters (n, p), in which filters may be
+    shorter than in the objective, to values (n,) and gradients. These are relative to the
+    value at the Haar wavelet: the solver has absolute thresholds. As many banks as make a
+    batch are evaluated together.
     """
     n = len(objective.x)
     rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
@@ -116,36 +158,44 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
         for a in (objective.x, objective.input_gradients, objective.y)
     ]
 
-    @lru_cache
-    def few_by(filter_length: int) -> tuple[Objective, int]:
-        layout = replace(objective.layout, filter_length=filter_length)
-        bank = FilterBank.from_wavelet("haar", filter_length=filter_length)
-        size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
-        n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
-        return type(objective)(bank, layout, objective.terms, *data), n_banks
+    made: dict[Any, tuple[Objective, int]] = {}
 
-    def evaluate(angles: Tensor) -> tuple[Tensor, Tensor]:
-        few, n_banks = few_by(2 * angles.shape[1] + 2)
-        parts = [few.values(part[:, None, None]) for part in angles.split(n_banks)]
+    def few_by(parametrization: Any, theta: Tensor) -> tuple[Objective, int]:
+        key = parametrization, theta.shape[1:]
+        if key not in made:
+            filters = parametrization(theta[:1].detach())[:, None]
+            layout = replace(objective.layout, filter_length=filters.shape[-1])
+            bank = FilterBank(filters.numpy(), Fixed(parametrization.tags))
+            bank.parametrization = parametrization  # of parameters that are not its own
+            size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
+            n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
+            few = type(objective)(bank, layout, objective.terms, *data)
+            made[key] = few, n_banks
+        return made[key]
+
+    def evaluate(parametrization: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
+        few, n_banks = few_by(parametrization, theta)
+        parts = [few.values(part[:, None, None]) for part in theta.split(n_banks)]
         values, gradients = map(torch.cat, zip(*parts, strict=True))
-        return values, gradients.reshape(angles.shape)
+        return values, gradients.reshape(theta.shape)
 
     haar = torch.zeros(1, 0, dtype=torch.float64)
-    unit = abs(float(evaluate(haar)[0])) or 1.0
+    unit = abs(float(evaluate(Orthogonal(), haar)[0])) or 1.0
 
-    def function(angles: Tensor) -> tuple[Tensor, Tensor]:
-        values, gradients = evaluate(angles)
-        return values / unit, gradients / unit
+    def screen(parametrization: Any) -> Callable:
+        def function(theta: Tensor) -> tuple[Tensor, Tensor]:
+            values, gradients = evaluate(parametrization, theta)
+            return values / unit, gradients / unit
 
-    return function
+        return function
+
+    return screen
 
 
-def _parameters(objective: Objective, angles: Tensor) -> np.ndarray:
-    """Give every bank of the objective the same filters, in its parametrization."""
-    bank = objective.bank
-    filters = orthogonal_filters(angles_to_lowpass(angles))
+def _parameters(bank: FilterBank, filters: Tensor) -> np.ndarray:
+    """Give every level and axis of a bank the same filters; return its parameters."""
     one = bank.parametrization.right_inverse(filters.reshape(1, 1, *filters.shape))
-    return one.expand(bank.original.shape).numpy().ravel()
+    return one.detach().expand(bank.original.shape).numpy().ravel()
 
 
 def library_starts(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -171,6 +221,36 @@ def library_starts(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
                 label = name + " reversed" * reverse
                 label += f" shifted by {shift}" * (shift > 0)
                 yield label, lowpass_to_angles(np.pad(taps, (shift, room - shift)))
+
+
+def biorthogonal_starts(
+    filter_length: int, parametrization: Any
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the biorthogonal wavelets of PyWavelets that fit, shifted.
+
+    Parameters
+    ----------
+    filter_length : int
+        The number of taps.
+    parametrization : Module
+        Wavelets that it cannot represent are left out.
+
+    Yields
+    ------
+    name : str
+        Such as 'bior2.2 shifted by 2'.
+    parameters : ndarray of shape (p,)
+    """
+    for wavelet in biorthogonal_wavelets(filter_length):
+        for shift in range(0, filter_length - wavelet.dec_len + 1, 2):
+            try:
+                bank = FilterBank.from_wavelet(
+                    wavelet, parametrization, filter_length=filter_length, shift=shift
+                )
+            except ValueError:
+                continue
+            label = wavelet.name + f" shifted by {shift}" * (shift > 0)
+            yield label, bank.original.detach()[0, 0].numpy()
 
 
 def grow(
@@ -203,7 +283,7 @@ def grow(
         scores, _ = function(extended[:, :-1])
         chosen = extended[scores.argsort()[: 3 * beam], :-1]
         polished, values = minimize_batch(function, chosen)
-        kept = _distinct(polished, values, beam)
+        kept = _distinct(angles_to_lowpass(polished), values, beam)
         values = values[kept]
         last = math.pi / 4 - polished[kept].sum(1, keepdim=True)
         angles = torch.cat([polished[kept], last], 1)
@@ -220,9 +300,8 @@ def _extend(angles: Tensor) -> Tensor:
     return torch.cat([after, before])
 
 
-def _distinct(angles: Tensor, values: Tensor, n: int) -> Tensor:
-    """Return the indices of the best `n` whose filters differ, up to sign."""
-    filters = angles_to_lowpass(angles)
+def _distinct(filters: Tensor, values: Tensor, n: int) -> Tensor:
+    """Return the indices of the best `n` filters (m, K) that differ, up to sign."""
     kept: list[int] = []
     for i in values.argsort().tolist():
         same = [
@@ -237,4 +316,4 @@ def _distinct(angles: Tensor, values: Tensor, n: int) -> Tensor:
             kept.append(i)
         if len(kept) == n:
             break
-    return torch.tensor(kept, device=angles.device)
+    return torch.tensor(kept, device=filters.device)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sk_awave.engine._filter_bank import library_filters
+from sk_awave.engine._filter_bank import biorthogonal_wavelets, library_filters
 from sk_awave.inspection._checks import single_wavelet
 from sk_awave.inspection._distance import wavelet_distance
 
@@ -26,7 +26,7 @@ class FrequencyResponse(NamedTuple):
     dec_hi: np.ndarray
 
 
-def wavelet_functions(estimator_or_wavelet, *, level=8):
+def wavelet_functions(estimator_or_wavelet, *, level=8, side="synthesis"):
     r"""Sample the scaling function and the wavelet function.
 
     Parameters
@@ -38,18 +38,21 @@ def wavelet_functions(estimator_or_wavelet, *, level=8):
         How often the functions are refined: there are ``2 ** level`` samples a unit of
         time.
 
+    side : {"synthesis", "analysis"}, default="synthesis"
+        Which pair of a biorthogonal wavelet: that from which signals are composed, or
+        that with which they are compared. An orthogonal wavelet has but one.
+
     Returns
     -------
     functions : WaveletFunctions
         The named tuple ``(phi, psi, x)`` of arrays of equal length, by PyWavelets'
         ``wavefun``: scaling function, wavelet and time. The unit of time is a sample; at
-        level :math:`j` of a transform they are stretched by :math:`2^j`. Those of
-        synthesis, from which signals are composed, for a biorthogonal wavelet.
+        level :math:`j` of a transform they are stretched by :math:`2^j`.
 
     Raises
     ------
     ValueError
-        If the wavelet is unknown, or a transformer has several wavelets.
+        If the wavelet or the side is unknown, or a transformer has several wavelets.
     NotFittedError
         If the transformer is not fitted.
 
@@ -65,7 +68,13 @@ def wavelet_functions(estimator_or_wavelet, *, level=8):
     (True, True)
     """
     wavelet = single_wavelet(estimator_or_wavelet, "wavelet_functions")
-    return WaveletFunctions(*wavelet.wavefun(level=level)[-3:])
+    if side not in ("synthesis", "analysis"):
+        raise ValueError(
+            "The 'side' parameter of wavelet_functions must be 'synthesis' or "
+            f"'analysis'. Got {side!r} instead."
+        )
+    *pairs, x = wavelet.wavefun(level=level)
+    return WaveletFunctions(*(pairs[:2] if side == "analysis" else pairs[-2:]), x)
 
 
 def frequency_response(estimator_or_wavelet, *, n_frequencies=512):
@@ -131,7 +140,8 @@ def closest_wavelet(estimator_or_wavelet, *, metric="psi", wavelets=None):
 
     wavelets : list of str, default=None
         The names to choose from. By default the orthogonal wavelets of PyWavelets that
-        learning can start from: haar, db2 to db22, sym4 to sym20 and coif1 to coif17.
+        learning can start from: haar, db2 to db22, sym4 to sym20 and coif1 to coif17; for
+        a wavelet that is not orthogonal also the biorthogonal ones, bior and rbio.
 
     Returns
     -------
@@ -168,6 +178,8 @@ def closest_wavelet(estimator_or_wavelet, *, metric="psi", wavelets=None):
     wavelet = single_wavelet(estimator_or_wavelet, "closest_wavelet")
     if wavelets is None:
         wavelets = [name for name, _ in library_filters(np.inf)]
+        if not wavelet.orthogonal:
+            wavelets += [other.name for other in biorthogonal_wavelets(np.inf)]
     if len(wavelets) == 0:
         raise ValueError("The 'wavelets' parameter of closest_wavelet must not be empty.")
     distances = {

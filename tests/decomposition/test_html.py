@@ -74,14 +74,31 @@ def test_names_are_escaped():
     assert tree.find(".//summary").text == 'Wavelet: <b onclick="x">'
 
 
+def test_both_wavelets_of_a_pair():
+    transformer = WaveletTransformer("bior2.2", level=1).fit(np.ones((1, 16)))
+    tree = ElementTree.fromstring(transformer._fitted_html())
+    pictures = tree.findall(".//svg")
+    sides = [picture.get("aria-label").split()[0] for picture in pictures]
+    assert sides == ["synthesis", "analysis"]
+    curves = [p.find("polyline").get("points").split() for p in pictures]
+    _, psi_d, _, psi_r, _ = pywt.Wavelet("bior2.2").wavefun(level=6)
+    for curve, psi in zip(curves, (psi_r, psi_d), strict=True):
+        down = 40 - np.array([float(point.split(",")[1]) for point in curve])
+        expected = psi[:: -(-len(psi) // 150)]
+        scale = down @ expected / (expected @ expected)
+        np.testing.assert_allclose(down, scale * expected, rtol=0, atol=0.06)
+    names = [header.text for header in tree.findall(".//th")]
+    assert names == ["dec_lo", "dec_hi", "rec_lo", "rec_hi"]
+
+
 @pytest.mark.parametrize("wavelet", ["haar", "dmey", "bior6.8", "db38"])
 def test_any_wavelet_in_a_few_kilobytes(wavelet):
     transformer = WaveletTransformer(wavelet, level=1).fit(np.ones((1, 256)))
     html = transformer._fitted_html()
-    assert len(html) < 5_000
-    assert len(ElementTree.fromstring(html).findall(".//td")) == 2 * len(
-        transformer.wavelet_.dec_lo
-    )
+    n_filters = 2 if transformer.wavelet_.orthogonal else 4
+    assert len(html) < 3_000 * n_filters
+    cells = ElementTree.fromstring(html).findall(".//td")
+    assert len(cells) == n_filters * len(transformer.wavelet_.dec_lo)
 
 
 def test_of_many_wavelets_some_are_shown():

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
+from sk_awave.engine._atoms import atom_norms
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._reference import pack, wavedec, waverec, waverec_adjoint
 from sk_awave.engine._terms import PENALTIES, Attribution, Reconstruction, Sparsity
@@ -66,19 +67,25 @@ def reference_loss():
         again = waverec(bands, filters, layout.mode, layout.signal_shape)
         scores, scale = pack(scores), fields.abs().mean()
         (attribution,) = (t for t in objective.terms if isinstance(t, Attribution))
-        if attribution.multiply:
+        multiplies = attribution.multiply
+        if multiplies:
             by_channel = coeffs.reshape(n, 1, x.shape[1], -1)
             scores = scores.reshape(n, -1, *by_channel.shape[2:]) * by_channel
             scale = scale * x.abs().mean()
 
-        def norm(values, scale):
+        weights = torch.ones(coeffs.shape[-1], dtype=torch.float64)
+        if objective.bank.is_biorthogonal:  # details count with the norms of their atoms
+            sizes = torch.tensor([band.stop - band.start for band in layout.bands])
+            weights = atom_norms(layout, filters).repeat_interleave(sizes)
+
+        def norm(values, scale, weights=1.0):
             eps = smoothing * scale
-            return ((values**2 + eps**2).sqrt() - eps).sum() / (n * n_bands)
+            return (((values**2 + eps**2).sqrt() - eps) * weights).sum() / (n * n_bands)
 
         values = {
             "reconstruction": (again - rows).square().sum() / n,
-            "sparsity": norm(coeffs, x.abs().mean()),
-            "attribution": norm(scores, scale),
+            "sparsity": norm(coeffs, x.abs().mean(), weights),
+            "attribution": norm(scores, scale, 1.0 if multiplies else 1 / weights),
         }
         tags = objective.bank.tags
         total = sum(

@@ -10,6 +10,9 @@ import torch
 from sk_awave.engine import FilterBank
 from sk_awave.engine._filter_bank import PARAMETRIZATIONS
 
+#: The banks that have orthogonal wavelets.
+HAVE_ORTHOGONAL = sorted(set(PARAMETRIZATIONS) - {"symmetric"})
+
 # PyWavelets tabulates some taps no better than this.
 TAP_ERROR = 1e-9
 
@@ -18,7 +21,7 @@ def taps_of(wavelet):
     return np.array(pywt.Wavelet(wavelet).filter_bank)
 
 
-@pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
+@pytest.mark.parametrize("parametrization", HAVE_ORTHOGONAL)
 @pytest.mark.parametrize("wavelet", ["haar", "db2", "sym7", "coif3", "db22"])
 def test_bank_starts_at_its_wavelet(wavelet, parametrization):
     bank = FilterBank.from_wavelet(wavelet, parametrization)
@@ -37,7 +40,12 @@ def test_every_discrete_wavelet_can_be_fixed():
 
 @pytest.mark.parametrize(
     "parametrization, shape",
-    [("orthogonal", (3, 2, 2)), ("free", (3, 2, 6)), ("fixed", (3, 2, 4, 6))],
+    [
+        ("orthogonal", (3, 2, 2)),
+        ("biorthogonal", (3, 2, 4)),
+        ("free", (3, 2, 6)),
+        ("fixed", (3, 2, 4, 6)),
+    ],
 )
 def test_each_level_and_axis_can_have_filters_of_its_own(parametrization, shape):
     bank = FilterBank.from_wavelet("db3", parametrization, n_levels=3, n_axes=2)
@@ -61,7 +69,7 @@ def assert_padded(actual, expected, atol):
     assert min(np.abs(actual - p).max() for p in padded) <= atol
 
 
-@pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
+@pytest.mark.parametrize("parametrization", HAVE_ORTHOGONAL)
 @pytest.mark.parametrize("mode", ["zero", "symmetric"])
 def test_zero_taps_leave_the_wavelet(mode, parametrization):
     bank = FilterBank.from_wavelet("db3", parametrization, filter_length=10)
@@ -96,7 +104,7 @@ def test_pywt_computes_with_the_exported_wavelet(wavelet):
 @pytest.mark.parametrize(
     "duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 )
-@pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
+@pytest.mark.parametrize("parametrization", HAVE_ORTHOGONAL)
 def test_bank_can_be_copied_and_pickled(parametrization, duplicate):
     bank = FilterBank.from_wavelet("db3", parametrization, n_levels=2)
     again = duplicate(bank)
@@ -107,7 +115,7 @@ def test_bank_can_be_copied_and_pickled(parametrization, duplicate):
     assert not torch.allclose(again(), bank())
 
 
-@pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
+@pytest.mark.parametrize("parametrization", HAVE_ORTHOGONAL)
 def test_state_dict_restores_a_bank(parametrization):
     bank = FilterBank.from_wavelet("db3", parametrization)
     with torch.no_grad():
@@ -168,7 +176,7 @@ def test_unknown_wavelet_is_refused(wavelet):
 
 
 def test_unknown_parametrization_is_refused():
-    with pytest.raises(ValueError, match=r"one of \['fixed', 'free', 'orthogonal'\]"):
+    with pytest.raises(ValueError, match=r"one of \['biorthogonal', 'fixed', 'free'"):
         FilterBank.from_wavelet("db3", "learned")
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from sk_awave.engine import FilterBank, _objective
 from sk_awave.engine._boundary import MODES
+from sk_awave.engine._filter_bank import Fixed
 from sk_awave.engine._library import instruction_sets
 from sk_awave.engine._reference import wavedec, waverec
 from sk_awave.engine._terms import PENALTIES, Sparsity
@@ -131,7 +132,7 @@ def test_attribution_is_the_saliency_of_the_teacher(make_objective, signal_shape
     assert terms["attribution"] == pytest.approx(expected, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "biorthogonal", "free"])
 @pytest.mark.parametrize(
     "signal_shape, n_levels, n_axes",
     [((33,), 1, 1), ((33,), 2, 1), ((9, 12), 1, 2), ((9, 12), 2, 2)],
@@ -150,22 +151,24 @@ def test_gradient_equals_finite_differences(
         noise=0.05,
     )
     theta = objective.start
-    n_taps = 6 if parametrization == "free" else 2
+    n_taps = {"orthogonal": 2, "biorthogonal": 4, "free": 6}[parametrization]
     assert theta.shape == (n_levels * n_axes * n_taps,)
-    step = 1e-6
+    step, smoothing = 1e-4, 0.3  # without kinks
 
-    def slope(unit):
-        above, _ = objective(theta + step * unit)
-        below, _ = objective(theta - step * unit)
-        return (above - below) / (2 * step)
+    def value_at(theta):
+        return objective(theta, smoothing=smoothing)[0]
+
+    def slope(unit):  # of fourth order
+        values = [value_at(theta + i * step * unit) for i in (-2, -1, 1, 2)]
+        return np.dot([1, -8, 8, -1], values) / (12 * step)
 
     expected = [slope(unit) for unit in np.eye(len(theta))]
-    value, gradient = objective(theta)
+    value, gradient = objective(theta, smoothing=smoothing)
     # Rounding of the value divided by the step.
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7 * value)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-9 * value)
 
 
-@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "biorthogonal", "free"])
 def test_every_way_to_the_value_agrees(make_objective, parametrization):
     objective = make_objective("db3", parametrization, n_channels=2, noise=0.05)
     theta = objective.start
@@ -178,7 +181,7 @@ def test_every_way_to_the_value_agrees(make_objective, parametrization):
     np.testing.assert_allclose(batch_gradient, gradient, rtol=1e-8)
 
 
-@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "biorthogonal", "free"])
 @pytest.mark.parametrize("multiply", [False, True])
 def test_mini_batches_are_means_over_their_rows(
     make_objective, parametrization, multiply
@@ -264,13 +267,65 @@ def test_gradient_is_that_of_the_reference(
     np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
 
 
+@pytest.mark.parametrize("mode", ["symmetric", "periodization"])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("multiply", [False, True])
-def test_many_filters_at_once(make_objective, reference_loss, shape, multiply):
-    objective = make_objective("db3", multiply=multiply, **SHAPES[shape])
-    names = ("db3", "sym3", "coif1")
-    original = torch.stack([FilterBank.from_wavelet(name).original for name in names])
-    original = original.detach().requires_grad_()
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_biorthogonal_details_count_with_the_norms_of_their_atoms(
+    make_objective, reference_loss, shape, mode, multiply, smoothing
+):
+    kwargs = {"mode": mode, "n_targets": 2, "multiply": multiply} | SHAPES[shape]
+    objective = make_objective("bior2.2", "biorthogonal", noise=0.05, **kwargs)
+    value, gradient = objective(objective.start, smoothing=smoothing)
+    loss = reference_loss(objective, objective.bank(), smoothing)
+    (expected,) = torch.autograd.grad(loss, objective.bank.original)
+    assert value == pytest.approx(loss.item(), rel=ROUNDING)
+    scale = expected.abs().max().item()
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
+
+
+def test_weights_of_attributions_undo_those_of_details(make_objective):
+    """A detail twice as small, with an atom twice as large, is the same detail."""
+    objective = make_objective("bior2.2", "biorthogonal")
+    filters = objective.bank().detach()
+    scaled = filters.clone()
+    scaled[..., 1, :] /= 2
+    scaled[..., 3, :] *= 2
+    reports = []
+    for taps in (filters, scaled):
+        bank = FilterBank(taps.numpy(), Fixed(frozenset({"reconstructs"})))
+        reports.append(objective.of(bank).report(bank.original.numpy(force=True).ravel()))
+    for name in ("sparsity", "attribution"):
+        assert reports[0][name] == pytest.approx(reports[1][name], rel=1e-12)
+    bank = FilterBank(scaled.numpy(), Fixed())  # that nothing weighs
+    assert objective.of(bank).report(bank.original.numpy(force=True).ravel())[
+        "sparsity"
+    ] != pytest.approx(reports[0]["sparsity"], rel=0.01)
+
+
+@pytest.mark.parametrize("mode", ["symmetric", "periodization"])
+def test_without_skews_the_value_is_the_published_one(make_objective, mode):
+    skewed = make_objective("db3", "biorthogonal", mode=mode)
+    orthonormal = make_objective("db3", "orthogonal", mode=mode)
+    expected = orthonormal.report(orthonormal.start)
+    report = skewed.report(skewed.start)
+    for name in ("sparsity", "attribution"):
+        assert report[name] == pytest.approx(expected[name], rel=1e-13)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("multiply", [False, True])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "biorthogonal"])
+def test_many_filters_at_once(
+    make_objective, reference_loss, shape, multiply, parametrization
+):
+    objective = make_objective("db3", parametrization, multiply=multiply, **SHAPES[shape])
+    names = {"orthogonal": ("db3", "sym3", "coif1"), "biorthogonal": ("db3", "bior2.2")}
+    chosen = [
+        FilterBank.from_wavelet(w, parametrization, filter_length=6)
+        for w in names[parametrization]
+    ]
+    original = torch.stack([bank.original.detach() for bank in chosen]).requires_grad_()
     values, gradients = objective.values(original)
     banks = objective.bank.filters(original)
     losses = torch.stack([reference_loss(objective, bank) for bank in banks])
@@ -303,7 +358,7 @@ def test_filter_terms_are_summed_over_banks(make_objective):
         assert terms[name] == pytest.approx(expected, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("parametrization", ["orthogonal", "free"])
+@pytest.mark.parametrize("parametrization", ["orthogonal", "biorthogonal", "free"])
 def test_terms_without_weight_do_not_count(make_objective, parametrization):
     objective = make_objective("db3", parametrization, weights=[0.0] * 8, noise=0.05)
     value, gradient = objective(objective.start)

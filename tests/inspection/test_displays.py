@@ -122,10 +122,32 @@ def test_wavelet_display_shows_start_and_wavelet(learned, pyplot):
 def test_wavelet_display_turns_the_start_to_the_sign_of_the_learned(pyplot):
     phi, psi, _ = functions = wavelet_functions("db3")
     start = functions._replace(psi=-psi)
-    display = WaveletDisplay({"": functions}, start=start, start_name="-db3").plot()
+    kwargs = {"start": {"": start}, "start_name": "-db3"}
+    display = WaveletDisplay({"": functions}, **kwargs).plot()
     for panel, expected in zip(display.axes_[0], (phi, psi), strict=True):
         for line in panel.get_lines():
             np.testing.assert_array_equal(line.get_ydata(), expected)
+
+
+def test_wavelet_display_shows_both_wavelets_of_a_pair(ecg, pyplot):
+    display = WaveletDisplay.from_estimator("bior2.2")
+    assert list(display.functions) == ["synthesis", "analysis"]
+    assert display.axes_.shape == (2, 2)
+    for row, side in zip(display.axes_, display.functions, strict=True):
+        assert row[0].get_ylabel() == side
+        (line,) = row[1].get_lines()
+        expected = wavelet_functions("bior2.2", side=side).psi
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    learned = AdaptiveWaveletTransformer(
+        "bior2.2", level=2, parametrization="biorthogonal", per_level=True, tol=1e-2
+    ).fit(ecg)
+    display = WaveletDisplay.from_estimator(learned)
+    assert list(display.functions)[2:] == ["level 2, synthesis", "level 2, analysis"]
+    start, now = display.axes_[3, 1].get_lines()
+    psi = wavelet_functions("bior2.2", side="analysis").psi
+    np.testing.assert_allclose(np.abs(start.get_ydata()), np.abs(psi), atol=1e-9)
+    expected = wavelet_functions(learned.wavelet_[1], side="analysis").psi
+    np.testing.assert_array_equal(now.get_ydata(), expected)
 
 
 def test_wavelet_display_of_a_fixed_wavelet_has_no_start(pyplot):

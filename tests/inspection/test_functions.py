@@ -56,6 +56,17 @@ def test_functions_are_those_of_synthesis_for_a_biorthogonal_wavelet():
     np.testing.assert_allclose(phi, triangle, atol=0.01)
 
 
+def test_functions_of_analysis():
+    phi, psi, *_ = pywt.Wavelet("bior2.2").wavefun(level=8)
+    analysis = wavelet_functions("bior2.2", side="analysis")
+    np.testing.assert_array_equal(analysis.phi, phi)
+    np.testing.assert_array_equal(analysis.psi, psi)
+    db2 = (wavelet_functions("db2", side=side) for side in ("synthesis", "analysis"))
+    np.testing.assert_equal(*db2)
+    with pytest.raises(ValueError, match=r"'side' parameter .* Got 'both'"):
+        wavelet_functions("db2", side="both")
+
+
 @pytest.mark.parametrize("name", ["haar", "db7", "bior4.4"])
 def test_frequency_response_is_that_of_scipy(name):
     wavelet = pywt.Wavelet(name)
@@ -79,6 +90,20 @@ def test_a_learned_wavelet_is_power_complementary(learned):
 @pytest.mark.parametrize("name", ["db5", "haar", "sym9", "coif3", "db22"])
 def test_a_named_wavelet_is_closest_to_itself(name, metric):
     assert closest_wavelet(name, metric=metric) == (name, 0)
+
+
+@pytest.mark.parametrize("name", ["bior2.2", "rbio3.1", "bior6.8"])
+def test_closest_wavelet_of_a_pair_is_a_pair(name):
+    assert closest_wavelet(name) == (name, 0)
+
+
+def test_closest_wavelet_of_a_learned_pair():
+    X = pywt.data.ecg()[:1000].reshape(-1, 40) / 100.0
+    params = {"level": 2, "parametrization": "biorthogonal", "max_iter": 0}
+    kept = AdaptiveWaveletTransformer("bior4.4", **params).fit(X)
+    name, distance = closest_wavelet(kept)
+    assert name == "bior4.4"
+    assert distance == pytest.approx(0, abs=1e-9)
 
 
 def test_closest_wavelet_under_shift_reversal_and_sign():

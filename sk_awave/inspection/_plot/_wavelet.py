@@ -17,10 +17,11 @@ class WaveletDisplay:
     ----------
     functions : dict of str to WaveletFunctions
         What `wavelet_functions` returns of each wavelet, by its title: '' where there is
-        only one, otherwise such as 'level 1' or 'level 1, axis 0'.
+        only one, otherwise such as 'level 1' or 'level 1, axis 0', 'synthesis' and
+        'analysis' for the two of a biorthogonal pair.
 
-    start : WaveletFunctions, default=None
-        Those of the wavelet that learning started from.
+    start : dict of str to WaveletFunctions, default=None
+        Those of the wavelet that learning started from, by the same titles.
 
     start_name : str, default=None
         Its name.
@@ -66,8 +67,9 @@ class WaveletDisplay:
         Parameters
         ----------
         estimator : fitted transformer, pywt.Wavelet or str
-            With ``per_level`` or ``per_axis`` each of the wavelets is drawn, and for a
-            transformer that learns the wavelet that the best run started from.
+            With ``per_level`` or ``per_axis`` each of the wavelets is drawn, both where
+            they are biorthogonal pairs, and for a transformer that learns the wavelet
+            that the best run started from.
 
         ax : matplotlib Axes, default=None
             See `plot`.
@@ -82,14 +84,18 @@ class WaveletDisplay:
         NotFittedError
             If the transformer is not fitted.
         """
+        sides = _titled_sides(estimator)
         functions = {
-            title: wavelet_functions(wavelet)
-            for title, wavelet in _titled_wavelets(estimator).items()
+            title: wavelet_functions(wavelet, side=side)
+            for title, (wavelet, side) in sides.items()
         }
         if not hasattr(estimator, "loss_curve_"):
             return cls(functions).plot(ax=ax)
         start = estimator._start_wavelet
-        start_functions = wavelet_functions(start)
+        start_functions = {
+            title: wavelet_functions(start, side=side)
+            for title, (_, side) in sides.items()
+        }
         display = cls(functions, start=start_functions, start_name=start.name)
         return display.plot(ax=ax)
 
@@ -107,10 +113,9 @@ class WaveletDisplay:
             Itself.
         """
         axes = make_panels(ax, self, len(self.functions), 2)
-        items = zip(axes, self.functions.items(), strict=True)
-        for row, (title, functions) in items:
+        for row, title in zip(axes, self.functions, strict=True):
             for panel, name in zip(row, ("phi", "psi"), strict=True):
-                self._draw(panel, functions, name)
+                self._draw(panel, title, name)
             label(row[0], y=title or "amplitude")
         label(axes[0, 0], y=axes[0, 0].get_ylabel(), title=r"scaling function $\varphi$")
         label(axes[0, 1], title=r"wavelet $\psi$")
@@ -122,13 +127,15 @@ class WaveletDisplay:
             axes[0, 0].legend(fontsize="x-small", frameon=False, handlelength=1)
         return self
 
-    def _draw(self, panel, functions, name):
+    def _draw(self, panel, title, name):
+        functions = self.functions[title]
         learned = getattr(functions, name)
         if self.start is not None:
-            ghost = getattr(self.start, name)
+            start = self.start[title]
+            ghost = getattr(start, name)
             n = min(len(ghost), len(learned))
             sign = -1 if ghost[:n] @ learned[:n] < 0 else 1
-            panel.plot(self.start.x, sign * ghost, color="0.65", label=self.start_name)
+            panel.plot(start.x, sign * ghost, color="0.65", label=self.start_name)
         panel.plot(functions.x, learned, color="C0", label="learned")
 
 
@@ -248,4 +255,17 @@ def _titled_wavelets(source):
                 titled[", ".join([*title, f"axis {axis}"])] = wavelet
         else:
             titled["".join(title)] = wavelets
+    return titled
+
+
+def _titled_sides(source):
+    """Return each wavelet and its side, two of a biorthogonal one, by the title."""
+    titled = {}
+    for title, wavelet in _titled_wavelets(source).items():
+        wavelet = single_wavelet(wavelet, "WaveletDisplay")
+        if wavelet.orthogonal:
+            titled[title] = wavelet, "synthesis"
+        else:
+            for side in ("synthesis", "analysis"):
+                titled[", ".join(filter(None, [title, side]))] = wavelet, side
     return titled
