@@ -44,7 +44,7 @@ def test_orthonormal_banks_have_atoms_of_norm_one():
         torch.testing.assert_close(norms, torch.ones_like(norms), rtol=0, atol=1e-9)
 
 
-PACKETS = Tree((frozenset({()}), frozenset({(0,), (1,)})))
+PACKETS = Tree((frozenset({()}), frozenset({(0,), (1,)})), is_packet=True)
 
 
 @pytest.mark.parametrize(
