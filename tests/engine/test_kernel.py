@@ -312,7 +312,7 @@ def test_who_serves(monkeypatch, has_kernel):
     short = CoeffLayout((30,), None, 4, Tree.stationary(2), "periodization")
     served = analysis_map(short, filters, like=x)
     assert isinstance(served, Kernel if has_kernel else Whole)
-    packets = Tree((frozenset([()]), frozenset([(0,), (1,)])))
+    packets = Tree((frozenset([()]), frozenset([(0,), (1,)])), is_packet=True)
     other = CoeffLayout((30,), None, 4, packets, "symmetric")
     assert isinstance(analysis_map(other, filters, like=x), Whole)
     assert not isinstance(analysis_map(layout, filters, like=x.half()), Kernel)
