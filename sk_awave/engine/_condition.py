@@ -12,8 +12,8 @@ from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._linear_map import LinearMap
 from sk_awave.engine._transform import analysis_map, synthesis_map
 
-#: The length of the signals, in coefficients of the coarsest level.
-_LENGTH = 8
+#: The length of signals, in coefficients of the coarsest level, and their largest size.
+_LENGTH, _MAX_SIZE = 8, 2**20
 
 
 def condition_number(layout: CoeffLayout, filters: Tensor) -> float:
@@ -21,15 +21,19 @@ def condition_number(layout: CoeffLayout, filters: Tensor) -> float:
 
     Relative errors of coefficients grow by this factor at most on the way to signals. It
     is 1 for orthonormal filters. Norms are those of the transform of periodic signals,
-    to four digits; levels that are longer than the signals do not count.
+    to four digits. Levels that are longer than the signals do not count, nor those that
+    would need periodic signals of more than a million values.
 
     Parameters
     ----------
     layout : CoeffLayout
     filters : tensor of shape (level or 1, ndim or 1, 4, K)
     """
+    ndim = len(layout.signal_shape)
     level = min(layout.level, min(layout.signal_shape).bit_length())
-    shape = (_LENGTH * 2**level,) * len(layout.signal_shape)
+    while (_LENGTH * 2**level) ** ndim > _MAX_SIZE:
+        level -= 1
+    shape = (_LENGTH * 2**level,) * ndim
     periodic = replace(
         layout,
         signal_shape=shape,

@@ -49,6 +49,11 @@ def test_levels_beyond_the_signal_do_not_count():
     assert deep == condition("bior2.2", (3,), Tree.dwt(2))
 
 
+def test_deep_transforms_of_volumes_fit_in_memory():
+    deep = condition("bior2.2", (64, 64, 64), Tree.dwt(6))
+    assert deep == condition("bior2.2", (64, 64, 64), Tree.dwt(3))
+
+
 def test_each_level_has_filters_of_its_own():
     haar = FilterBank.from_wavelet("haar", "fixed", filter_length=6)()
     filters = torch.cat([haar, FilterBank.from_wavelet("bior2.2", "fixed")()]).detach()
