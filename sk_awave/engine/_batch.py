@@ -54,7 +54,7 @@ class Maps:
 
     @cached_property
     def atom_norms(self) -> Tensor | None:
-        """What coefficients are weighed with, (..., n_coeffs); None where all are 1.
+        """The norms of the atoms of coefficients, (..., n_coeffs); None where all are 1.
 
         See Note [norms of atoms] in ``_atoms.py``.
         """
@@ -171,8 +171,8 @@ class Batch:
             by_band = torch.from_numpy(layout.weights).to(values)
             weights = by_band if weights is None else by_band * weights
         if weights is not None:
-            weighted = values * weights.unsqueeze(-2)
-            values = weighted if self.by_band else values @ weights.unsqueeze(-1)
+            row = weights.unsqueeze(-2)
+            values = values * row if self.by_band else values @ row.mT
         if self.by_band:
             values = values.unflatten(-1, (len(layout.bands), -1)).movedim(-2, -3)
         return values.sum((-2, -1)) / (self.n * (layout.level + 1))
