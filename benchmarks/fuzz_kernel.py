@@ -84,6 +84,7 @@ def try_once(rng):
     from sk_awave.engine import CoeffLayout, Tree
     from sk_awave.engine._boundary import MODES, adjoint_mode
     from sk_awave.engine._kernel import Kernel
+    from sk_awave.engine._lattice import linearize_angles
     from sk_awave.engine._library import instruction_sets
 
     ndim = rng.integers(1, 4)
@@ -116,6 +117,8 @@ def try_once(rng):
     back = kernel.T.apply(coeffs)
     norms = kernel.norm(x, float(rng.choice([0.0, 0.1])))
     ((back**2).sum() + norms.sum()).backward()
+    _, pull = linearize_angles(rng.normal(size=(*banks, level, taps // 2 - 1)))
+    pull(rng.normal(size=(*banks, level, 4, taps)))
     pool_once(rng, coeffs.detach().numpy().reshape(-1, 1, layout.n_coeffs))
 
 

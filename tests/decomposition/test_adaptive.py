@@ -270,12 +270,16 @@ def test_a_strength_that_does_nothing_warns(
 
 def test_a_strength_that_counts_does_not_warn(ecg):
     free = AdaptiveWaveletTransformer("db2", level=2, parametrization="free", tol=1e-2)
-    free.set_params(alpha_sparsity=0.5).fit(ecg)
-    free.set_params(attribution_ratio=2.0).fit(ecg, input_gradients=ecg**3)
     lattice = AdaptiveWaveletTransformer("db2", level=2, alpha_attribution=2)
-    lattice.set_params(alpha_sparsity=0.5).fit(ecg, input_gradients=ecg**3)
-    lattice.set_params(alpha_sparsity=0.0, alpha_attribution=None)
-    lattice.fit(ecg, input_gradients=ecg**3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        free.set_params(alpha_sparsity=0.5).fit(ecg)
+        free.set_params(attribution_ratio=2.0).fit(ecg, input_gradients=ecg**3)
+        lattice.set_params(alpha_sparsity=0.5).fit(ecg, input_gradients=ecg**3)
+        lattice.set_params(alpha_sparsity=0.0, alpha_attribution=None)
+        lattice.fit(ecg, input_gradients=ecg**3)
+    assert not [w for w in caught if "has no effect" in str(w.message)]
+    assert lattice.strengths_["sparsity"] == 0 < lattice.strengths_["attribution"]
 
 
 def test_one_of_two_strengths_warns(ecg):

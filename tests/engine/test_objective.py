@@ -18,6 +18,15 @@ FILTER_TERMS = tuple(term.name for term in PENALTIES)
 ROUNDING = 1e-10
 
 
+def assert_is_the_reference(objective, reference_loss, smoothing):
+    value, gradient = objective(objective.start, smoothing=smoothing)
+    loss = reference_loss(objective, objective.bank(), smoothing)
+    (expected,) = torch.autograd.grad(loss, objective.bank.original)
+    assert value == pytest.approx(loss.item(), rel=ROUNDING)
+    scale = expected.abs().max().item()
+    np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
+
+
 @pytest.fixture
 def published(make_objective):
     """Our objective and the published transform, on a filter that is no wavelet."""
@@ -259,12 +268,7 @@ def test_gradient_is_that_of_the_reference(
     objective = make_objective(
         "db3", "free", noise=0.05, mode=mode, n_targets=2, multiply=multiply, **kwargs
     )
-    value, gradient = objective(objective.start, smoothing=smoothing)
-    loss = reference_loss(objective, objective.bank(), smoothing)
-    (expected,) = torch.autograd.grad(loss, objective.bank.original)
-    assert value == pytest.approx(loss.item(), rel=ROUNDING)
-    scale = expected.abs().max().item()
-    np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
+    assert_is_the_reference(objective, reference_loss, smoothing)
 
 
 @pytest.mark.parametrize("mode", ["symmetric", "periodization"])
@@ -276,12 +280,7 @@ def test_biorthogonal_details_count_with_the_norms_of_their_atoms(
 ):
     kwargs = {"mode": mode, "n_targets": 2, "multiply": multiply} | SHAPES[shape]
     objective = make_objective("bior2.2", "biorthogonal", noise=0.05, **kwargs)
-    value, gradient = objective(objective.start, smoothing=smoothing)
-    loss = reference_loss(objective, objective.bank(), smoothing)
-    (expected,) = torch.autograd.grad(loss, objective.bank.original)
-    assert value == pytest.approx(loss.item(), rel=ROUNDING)
-    scale = expected.abs().max().item()
-    np.testing.assert_allclose(gradient, expected.ravel(), rtol=0, atol=ROUNDING * scale)
+    assert_is_the_reference(objective, reference_loss, smoothing)
 
 
 def test_weights_of_attributions_undo_those_of_details(make_objective):
