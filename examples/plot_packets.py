@@ -79,7 +79,7 @@ X_test, y_test = calls(500, n_clicks=4, random_state=1)
 
 
 def log_energies(coeffs):
-    """Return logarithms of energies, with a floor at the level of the noise."""
+    """Return logarithms of energies, with a floor at the noise's level."""
     return np.log(coeffs**2 + 0.1)
 
 

@@ -32,8 +32,8 @@ class AdaptiveWaveletTransformer(
     with analysis :math:`A`, synthesis :math:`S`, the gradients :math:`g_i` of a trained
     model with respect to its input, and :math:`B` = level + 1: the terms of [1]_ on the
     scale of its published code, and without attributions the objective of [2]_. With
-    ``parametrization="orthogonal"`` every candidate is exactly a wavelet; "free" filters
-    need the other terms of [1]_, too, and of "biorthogonal" ones details are weighed.
+    ``parametrization="orthogonal"`` every candidate is a wavelet; "free" filters need the
+    other terms of [1]_, and "biorthogonal" ones weights of the details.
 
     Parameters
     ----------
@@ -198,9 +198,8 @@ class AdaptiveWaveletTransformer(
        distillation from neural networks through interpretations." NeurIPS 2021.
     .. [2] D. Recoskie, R. Mann. "Learning sparse wavelet representations."
        arXiv:1802.02961, 2018.
-    .. [3] P. P. Vaidyanathan, P.-Q. Hoang. "Lattice structures for optimal design and
-       robust implementation of two-channel perfect-reconstruction QMF banks." IEEE
-       Transactions on Acoustics, Speech, and Signal Processing 36(1), 1988.
+    .. [3] P. P. Vaidyanathan, P.-Q. Hoang. "Lattice structures for optimal design of
+       two-channel perfect-reconstruction QMF banks." IEEE Trans. ASSP 36(1), 1988.
 
     Examples
     --------

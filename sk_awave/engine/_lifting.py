@@ -55,12 +55,12 @@ class Structure:
 
     @property
     def is_odd(self) -> bool:
-        """Whether the filters have odd lengths."""
+        """Tell if the filters have odd lengths."""
         return self.centres[0] % 2 == 0
 
     @property
     def start(self) -> np.ndarray:
-        """What both filters start from, in windows around their centres, (2, n)."""
+        """The filters before the first step, in windows around their centres, (2, n)."""
         if self.is_odd:
             return np.eye(1, 2 * self.n_taps + 1, self.n_taps).repeat(2, 0)
         return np.pad([[1.0, 1.0], [-1.0, 1.0]], [(0, 0), (self.n_taps - 1,) * 2])
