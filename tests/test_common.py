@@ -21,7 +21,7 @@ ESTIMATORS = [
     AdaptiveWaveletTransformer("db2", decomposition="packet"),
     WaveletTransformer("db2", decomposition="packet", basis="discriminant"),
     AdaptiveWaveletTransformer("db2", parametrization="biorthogonal"),
-    AdaptiveWaveletTransformer("bior2.2", parametrization="symmetric"),
+    AdaptiveWaveletTransformer("bior4.4", parametrization="symmetric"),
 ]
 
 # Levels deeper than the tiny data of the checks, and short runs, warn as they should.
