@@ -1,4 +1,4 @@
-"""Where each coefficient stands in the flat vector, and what it is called."""
+"""The place of each coefficient in the flat vector, and its name."""
 
 import itertools
 import math
@@ -112,9 +112,9 @@ class Band:
         Its place in the flat coefficients of the channel.
     shape : tuple of int
     weight : float
-        What the absolute values of its coefficients are multiplied with in L1 norms: 1,
-        or in a stationary transform ``2^(-level / 2)`` for each axis, which makes their
-        norm the mean over all shifts of the norm of the decimated transform.
+        The factor of its coefficients in L1 norms: 1, or in a stationary transform
+        ``2^(-level / 2)`` for each axis. Their norm is then the mean, over all shifts, of
+        the norm of the decimated transform.
 
     Examples
     --------

@@ -48,7 +48,7 @@ _MAX_ROWS = 400
 
 
 class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
-    """Statistics of the bands of several wavelets, which are chosen for a target.
+    """Pool the bands of several wavelets that are chosen for a target.
 
     Candidates are the orthogonal wavelets of PyWavelets of at most `filter_length` taps,
     and random orthonormal lattices with a vanishing moment. One after the other is

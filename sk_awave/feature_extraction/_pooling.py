@@ -55,8 +55,8 @@ class SubbandPooling(BaseOfBands):
             "log_mean_abs", "log_rms", "log_norm4", "mean", "max", "min")
         What is computed of each band, in this order:
 
-        - "share_above": the shares of its coefficients above thresholds, which are
-          quantiles of the band over all training signals;
+        - "share_above": the shares of its coefficients above thresholds. The thresholds
+          are quantiles of the band over all training signals;
         - "positive_share": the share of its coefficients above zero;
         - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
           value, the root mean square and the fourth root of the mean fourth power, in
