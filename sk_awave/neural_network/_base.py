@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from skorch.utils import to_tensor
+from skorch.utils import data_from_dataset, is_dataset, to_tensor
 
 from sk_awave.attribution._evaluation import evaluating
 from sk_awave.neural_network._penalties import PENALTIES
@@ -53,7 +53,7 @@ class PenalizedNet:
 
         Parameters
         ----------
-        X : array-like, tensor or dict
+        X : array-like, tensor, dict or skorch.dataset.Dataset
             The samples; or ``{"X": samples, "mask": masks}``, where the masks have the
             shape of the samples, with 1 for what must not be used. A row of zeros or NaN
             has no penalty.
@@ -142,6 +142,8 @@ class PenalizedNet:
         name = type(self).__name__
         params = {key: getattr(self, key) for key in self._parameter_constraints}
         validate_parameter_constraints(self._parameter_constraints, params, name)
+        if is_dataset(X):
+            X, y = data_from_dataset(X)
         X, masks = _split(X)
         given = [value is not None for value in (self.bands, self.mask, masks)]
         if sum(given) != 1 or (self.bands is None) != (self.transformer is None):
