@@ -219,9 +219,9 @@ def tune(make_data, seeds, epochs, alphas=(0, 0.1, 1, 10, 100)):
             run = data, seed, "removal", alpha, epochs or data.epochs
             net = make_net(data, *run[2:])
             torch.manual_seed(seed)
-            folds = cross_val_score(net, *data.train, cv=5)
+            folds = cross_val_score(net, *data.train, cv=3)
             reverse = accuracies(*run)[1]
-            rows.append([folds.mean(), folds.std(ddof=1) / np.sqrt(5), reverse])
+            rows.append([folds.mean(), folds.std(ddof=1) / np.sqrt(3), reverse])
         values.append(rows)
     names = [f"removal, alpha {alpha}" for alpha in alphas]
     title = f"Strength of the penalty on {make_data.name}, {len(seeds)} seeds"
