@@ -32,15 +32,16 @@ class PenalizedNetClassifier(PenalizedNet, NeuralNetClassifier):
         The strength of the penalty. With 0 the net is skorch's own.
 
     penalty : {"removal", "gradient", "cd"}, default="removal"
-        How much the net uses the part `p` of a sample `x`, as the mean over samples and
-        outputs of the square of:
+        How much the net uses the part `p` of a sample `x`, as a mean over samples and
+        outputs:
 
-        - "removal": the change of an output if the part is removed, ``f(x) - f(x - p)``;
-        - "gradient": the gradient of the output with respect to the values of the mask
-          (right for the right reasons [2]_), or to the coefficients of the bands;
-        - "cd": the output less the contextual decomposition [3]_ of all but the part,
-          and so the part's own contribution with its interactions. It needs a module
-          whose layers have rules.
+        - "removal": of the squared change of the output if the part is removed,
+          ``f(x) - f(x - p)``;
+        - "gradient": of the squared gradient of the output with respect to the values
+          under the mask, as in [2]_, or to the coefficients of the bands;
+        - "cd": of the absolute value of the output less the contextual decomposition
+          [3]_ of all but the part. That is the part's own contribution and its
+          interactions. All layers must have rules.
 
     **skorch
         The parameters of `skorch.NeuralNetClassifier`, with its defaults:

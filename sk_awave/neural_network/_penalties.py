@@ -6,6 +6,8 @@ outputs. The net is in eval mode, so that it is one and the same function in all
 
 import torch
 
+from sk_awave.attribution._split import contextual_parts
+
 
 def removal(forward, x, region):
     """Return the mean square of what the outputs lose if the region is taken out."""
@@ -30,4 +32,15 @@ def gradient(forward, x, region):
     return square.sum() / outputs.numel()
 
 
-PENALTIES = {"removal": removal, "gradient": gradient}
+def decomposition(forward, x, region):
+    """Return the mean size of what the outputs have beyond the decomposition of the rest.
+
+    By the rules interactions of the region with the rest are irrelevant to both, and so
+    they count here. They escape a penalty on the decomposition of the region itself.
+    """
+    rest = x - region.part(x)
+    relevant, outputs = contextual_parts(forward, x, rest[None])
+    return (outputs - relevant[0]).abs().mean()
+
+
+PENALTIES = {"removal": removal, "gradient": gradient, "cd": decomposition}

@@ -15,7 +15,7 @@ def test_accuracy_where_the_artefact_is_reversed(name, max_epochs, misled, bar):
     benchmark = runpy.run_path(str(SCRIPT))
     data = benchmark[name](0)
     plain, penalised = (
-        benchmark["accuracies"](data, 0, "removal", alpha, max_epochs)[1]
+        benchmark["accuracies"](data, 0, "removal", alpha, max_epochs)["reversed"]
         for alpha in (0, 1)
     )
     assert plain < misled
