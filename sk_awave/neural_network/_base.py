@@ -77,7 +77,7 @@ class PenalizedNet:
         return super().fit(X, y, **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
-        """Train on, from where the last call has ended.
+        """Train on, from where the last call has ended, with the bands or mask of then.
 
         Parameters
         ----------

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sk_awave import WaveletTransformer
+from sk_awave.attribution._split import contextual_parts
 from sk_awave.neural_network._penalties import PENALTIES, gradient, removal
 from sk_awave.neural_network._region import Region, band_weights
 
@@ -90,3 +91,17 @@ def test_nothing_where_there_is_no_region(name, x):
     region = Region(torch.zeros(LENGTH, dtype=x.dtype))
     value = PENALTIES[name](make_net(), x, region).item()
     assert value == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_interactions_count(name):
+    """Of ``relu(-1 + 2)`` the decomposition gives nothing to the -1, which has its say."""
+    x = torch.tensor([[-1.0, 2.0]], dtype=torch.float64)
+    region = Region(torch.tensor([1.0, 0.0], dtype=x.dtype))
+
+    def net(x):
+        return torch.relu(x.sum(1, keepdim=True))
+
+    published, _ = contextual_parts(net, x, region.part(x)[None])
+    assert published.item() == 0
+    assert PENALTIES[name](net, x, region).item() == pytest.approx(1)
