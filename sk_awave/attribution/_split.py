@@ -16,7 +16,7 @@ of ``torch.vmap``: to a rule, ``r`` has the shape of ``t``.
 
 import inspect
 import sys
-from functools import lru_cache
+from functools import lru_cache, wraps
 from types import FunctionType
 
 import torch
@@ -81,8 +81,8 @@ class Split(torch.Tensor):
             return func(*totals(args), **totals(kwargs or {}))
         if key not in _RULES:
             raise no_rule(func)
-        args, kwargs, is_in_place = _out_of_place(func, args, kwargs or {})
-        total = func(*totals(args, copy_first=is_in_place), **totals(kwargs))
+        func, args, kwargs, is_in_place = _out_of_place(func, args, kwargs or {})
+        total = func(*totals(args), **totals(kwargs))
         relevant = _RULES[key](func, total, *args, **kwargs)
         split = _wrap(func, total, relevant)
         if not is_in_place:
@@ -201,10 +201,8 @@ def no_rule(func):
     )
 
 
-def totals(value, copy_first=False):
-    """Replace every `Split` in arguments by its total, the first one by a copy."""
-    if copy_first:
-        return (value[0].total.clone(), *totals(value[1:]))
+def totals(value):
+    """Replace every `Split` in nested arguments by its total."""
     return map_splits(lambda split: split.total, value)
 
 
@@ -239,17 +237,23 @@ def _signature(func):
 
 
 def _out_of_place(func, args, kwargs):
-    """Return arguments with ``inplace=False``, and whether the function is in place."""
-    name = getattr(func, "__name__", "")
-    is_in_place = name.endswith("_") and not name.endswith("__")
+    """Return a function and arguments that change nothing, and whether they did."""
     is_layer = getattr(func, "__module__", None) == "torch.nn.functional"
     if is_layer and "inplace" in _signature(func).parameters:
         bound = _signature(func).bind(*args, **kwargs)
         bound.apply_defaults()
         is_in_place = bound.arguments["inplace"]
         bound.arguments["inplace"] = False
-        args, kwargs = bound.args, bound.kwargs
-    return args, kwargs, is_in_place
+        return func, bound.args, bound.kwargs, is_in_place
+    name = getattr(func, "__name__", "")
+    if name.startswith("__") or not name.endswith("_"):
+        return func, args, kwargs, False
+
+    @wraps(func)
+    def on_a_copy(first, *args, **kwargs):
+        return func(first.clone(), *args, **kwargs)
+
+    return on_a_copy, args, kwargs, True
 
 
 def _wrap(func, total, relevant):

@@ -38,6 +38,14 @@ def with_bias(relevant, total, bias):
     return relevant + share(relevant, total - relevant) * bias
 
 
+def zero_where_nothing(relevant, part):
+    """Return a part, exactly zero where nothing is relevant, with all its gradients.
+
+    There rounding may leave a little: vectorised functions have other last bits.
+    """
+    return torch.where(relevant == 0, part - part.detach(), part)
+
+
 def relevants(args):
     """Replace every `Split` in arguments by its relevant part."""
     return map_splits(lambda split: split.relevant, args)
@@ -179,7 +187,8 @@ def elementwise(func, total, x, *args, **kwargs):
     zero = func(torch.zeros_like(x.total), *args, **kwargs)
     alone = func(x.relevant, *args, **kwargs) - zero
     last = total - func(x.irrelevant, *args, **kwargs)
-    return with_bias((alone + last) / 2, total - zero, zero)
+    part = zero_where_nothing(x.relevant, (alone + last) / 2)
+    return with_bias(part, total - zero, zero)
 
 
 @decomposition_rule(torch.pow)
