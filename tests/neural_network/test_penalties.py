@@ -95,7 +95,7 @@ def test_nothing_where_there_is_no_region(name, x):
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_interactions_count(name):
-    """Of ``relu(-1 + 2)`` the decomposition gives nothing to the -1, which has its say."""
+    """Of ``relu(-1 + 2)`` the decomposition gives the -1 nothing, but it has its say."""
     x = torch.tensor([[-1.0, 2.0]], dtype=torch.float64)
     region = Region(torch.tensor([1.0, 0.0], dtype=x.dtype))
 
