@@ -417,7 +417,7 @@ def test_labels_name_the_classes():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", set(NETS) - {"parallel"})
+@pytest.mark.parametrize("name", sorted(set(NETS) - {"parallel"}))
 def test_on_a_gpu(name, cuda):
     X, net = samples((NET_LENGTH,)).astype(np.float32), make_net(name).float()
     transformer = wavelet(X)
