@@ -186,7 +186,7 @@ def test_chunks_and_order_change_nothing(name, monkeypatch):
     order = np.random.default_rng(1).permutation(len(masks))
     np.testing.assert_allclose(relevant(masks[order]), expected[order], atol=1e-12)
     for size in (1, 300, 1500):  # single groups of a sample, some groups, some samples
-        monkeypatch.setitem(_contextual_decomposition._CHUNK_SIZES, "cpu", size)
+        monkeypatch.setattr(_contextual_decomposition, "_CHUNK_SIZE", size)
         np.testing.assert_allclose(relevant(masks), expected, atol=1e-12)
 
 
