@@ -1,4 +1,4 @@
-"""Boxes along some features: those of the nodes of trees, and sums over what is in them."""
+"""Boxes along some features: those of the nodes of trees, and sums over them."""
 
 import math
 

@@ -99,7 +99,7 @@ def disentangled_attributions(
     ...     print(group, score.round(1) + 0.0)
     0 [0.]
     1 [0.]
-    [0, 1] [0.5]
+    [0, 1] [0.4]
     """
     forest = Forest(estimator, "disentangled_attributions")
     columns = forest.indices(features)
@@ -203,7 +203,7 @@ def attribution_curves(
     >>> forest = RandomForestRegressor(20, random_state=0).fit(X, X[:, 0] ** 2)
     >>> curves = attribution_curves(forest, X, 0, custom_values={0: [-0.8, 0, 0.8]})
     >>> curves.average.round(1)
-    array([[0.6, 0. , 0.6]])
+    array([[0.6, 0. , 0.5]])
     """
     forest = Forest(estimator, "attribution_curves")
     columns = forest.indices(features)

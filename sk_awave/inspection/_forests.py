@@ -91,8 +91,10 @@ class Forest:
         features = np.atleast_1d(np.asarray(features, dtype=object)).tolist()
         known = {name: i for i, name in enumerate(self.names)}
         columns = [known.get(f, f) for f in features]
-        valid = range(n_features)
-        right = all(isinstance(c, Integral) and c in valid for c in columns)
+        right = all(
+            isinstance(c, Integral) and c in range(n_features) and not isinstance(c, bool)
+            for c in columns
+        )
         if not right or not 0 < len(columns) == len(set(columns)):
             raise ValueError(
                 f"The 'features' parameter of {self._caller} must be different integers "

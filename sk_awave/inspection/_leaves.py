@@ -73,7 +73,7 @@ def tree_curves(forest, columns, rows, of_rows, grids, spread):
 
 
 class RankedRows:
-    """Rows by their places in the order of each feature, in which boxes are whole numbers.
+    """Rows by their places in the order of each feature, so that boxes are integers.
 
     Parameters
     ----------

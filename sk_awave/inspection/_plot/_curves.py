@@ -141,7 +141,7 @@ class AttributionCurveDisplay:
         X = forest.see(X)
         if feature_names is not None:
             forest.names = feature_names
-        panels = [forest.indices(_as_list(group)) for group in features]
+        panels = [forest.indices(group) for group in features]
         custom = {forest.indices(f)[0]: v for f, v in (custom_values or {}).items()}
         if subsample is not None:
             X, y = _draw_rows(X, y, subsample, random_state)
@@ -239,10 +239,6 @@ class AttributionCurveDisplay:
             limits = np.array([panel.get_ylim() for panel in panels])
             for panel in panels:
                 panel.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-
-
-def _as_list(group):
-    return list(group) if isinstance(group, (tuple, list, np.ndarray)) else group
 
 
 def _draw_rows(X, y, subsample, random_state):
