@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._affine import probe_affine
+from sk_awave.attribution._differentiable_inverse import find_differentiable_inverse
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.engine import CoeffLayout
@@ -27,7 +28,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     coefficients :math:`c` of a transform with a linear inverse :math:`S`, the residual
     :math:`r = x - S c` held fixed. With the input gradients :math:`g` of a method (see
     `input_gradients`) the scores are :math:`S^\top g`, or :math:`c \odot S^\top g` for
-    methods that multiply by the input, "input_x_gradient" and "integrated_gradients".
+    methods that multiply by the input, "input_x_gradient" and "integrated_gradients". In
+    place of a linear inverse there may be a differentiable one, such as the decoder of an
+    autoencoder: :math:`S` is then its derivative at :math:`c`.
 
     Parameters
     ----------
@@ -35,7 +38,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         Any whose ``inverse_transform`` is linear, or linear but for an offset: wavelets,
         PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer between a
         Fourier transform and its inverse. Wrap it in a `sklearn.frozen.FrozenEstimator`
-        where this estimator is cloned, or the clone's will not be fitted.
+        where this estimator is cloned, or the clone's will not be fitted. Or one with a
+        differentiable inverse: an object without `fit`, such as a torch module, whose
+        `transform` and `inverse_transform` take and return tensors; or an estimator whose
+        `inverse_transform` does.
 
     teacher : Teacher, or what `Teacher` takes
         The model, and what is asked of it: its `method` and its `target`. Wrap it in
@@ -76,7 +82,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     -----
     Wavelets are scored by the adjoint of their synthesis. For other transformers `fit`
     finds the matrix of the inverse, of shape (n_components, n_features), from its values
-    at the unit vectors.
+    at the unit vectors. A differentiable inverse is evaluated once, in eval mode if it is
+    a torch module, and differentiated backwards. Only the methods "saliency" and
+    "input_x_gradient" are then those of :math:`c \mapsto f(S(c) + r)` itself: others
+    average gradients along paths of samples, not of coefficients.
 
     References
     ----------
@@ -146,21 +155,24 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         NotFittedError
             If the transformer or the teacher is not fitted.
         TypeError, ValueError
-            If the transformer has no inverse or one that is not linear, or `Teacher` or
-            `input_gradients` cannot use the teacher.
+            If the transformer has no inverse or one that is neither linear nor
+            differentiable, or `Teacher` or `input_gradients` cannot use the teacher.
         """
         if not hasattr(self.transformer, "inverse_transform"):
             raise TypeError(
                 "The transformer must have an inverse_transform, which "
                 f"{type(self.transformer).__name__} has not."
             )
-        check_is_fitted(self.transformer)
         samples = validate_signals(self, X, reset=True)
+        self._decoder = find_differentiable_inverse(self.transformer, X[:1])
+        if self._decoder is None:
+            check_is_fitted(self.transformer)
         teacher = as_teacher(self.teacher)
         with torch.no_grad():
             teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
         self.n_components_ = self._coefficients(X[:1]).shape[1]
-        self._inverse = None if _is_wavelet(self.transformer) else self._probe_inverse()
+        is_linear = self._decoder is None and not _is_wavelet(self.transformer)
+        self._inverse = self._probe_inverse() if is_linear else None
         self._baselines = samples if teacher.method == "expected_gradients" else None
         self.teacher_ = teacher
         return self
@@ -222,7 +234,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             random_state=self.random_state,
         )
         targets = torch.as_tensor(field).reshape(-1, *samples.shape)
-        scores = torch.stack([self._adjoint(target) for target in targets])
+        scores = torch.stack([self._adjoint(target, X) for target in targets])
         if self.teacher_.multiplies:
             scores = scores * self._coefficients(X).to(scores)
         scores = scores[0] if field.ndim == samples.ndim else scores
@@ -251,6 +263,8 @@ class TransformImportance(TransformerMixin, BaseEstimator):
 
     def _coefficients(self, X):
         """Return the coefficients as a tensor of shape (n_samples, n_components)."""
+        if self._decoder is not None:
+            return self._decoder.coefficients(X)
         if isinstance(X, torch.Tensor) and not _is_wavelet(self.transformer):
             X = X.detach().cpu().numpy()
         Xt = self.transformer.transform(X)
@@ -268,13 +282,16 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             cause = error
         if inverse is None or inverse.weight.shape[-1] != self.n_features_in_:
             raise ValueError(
-                "The inverse of the transformer must be linear (up to an offset), which "
-                f"that of {type(self.transformer).__name__} is not."
+                "The inverse of the transformer must be linear (up to an offset) or a "
+                "differentiable function of tensors, which that of "
+                f"{type(self.transformer).__name__} is not."
             ) from cause
         return inverse
 
-    def _adjoint(self, field):
-        """Apply the adjoint of the linear inverse to fields of the shape of samples."""
+    def _adjoint(self, field, X):
+        """Apply the adjoint of the inverse at samples to fields of their shape."""
+        if self._decoder is not None:
+            return self._decoder.adjoint(field, X, self.batch_size)
         if self._inverse is not None:
             return self._inverse.adjoint(field.flatten(1))
         return self.transformer.inverse_transform_adjoint(field)
