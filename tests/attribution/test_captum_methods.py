@@ -11,7 +11,10 @@ from sk_awave import WaveletTransformer
 from sk_awave.attribution import Teacher, TransformImportance, input_gradients
 
 captum = pytest.importorskip("captum.attr")
-pytestmark = pytest.mark.filterwarnings("ignore:Setting forward, backward hooks")
+pytestmark = [  # captum says what it does to modules and tensors
+    pytest.mark.filterwarnings("ignore:Setting forward, backward hooks"),
+    pytest.mark.filterwarnings("ignore:Input Tensor 0 did not already require"),
+]
 
 
 def network():
@@ -39,7 +42,7 @@ def behind(transformer, X, net):
 def test_deep_lift(make):
     X, net = rows(), network()
     transformer = make().fit(rows(40))
-    coefficients = torch.from_numpy(transformer.transform(X)).requires_grad_()
+    coefficients = torch.from_numpy(transformer.transform(X))
 
     def method(forward, x, target):
         start = torch.from_numpy(zero).expand_as(x)
