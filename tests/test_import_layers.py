@@ -19,7 +19,7 @@ ALLOWED = {
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},
-    "inspection": {"engine", "decomposition"},
+    "inspection": {"engine", "attribution", "decomposition"},
     "feature_extraction": {"utils", "engine", "attribution", "decomposition"},
     "neural_network": {
         "utils",
