@@ -243,9 +243,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             none.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
         if hasattr(self.transformer, "get_feature_names_out"):
             return self.transformer.get_feature_names_out(input_features)
+        _check_feature_names_in(self, input_features)
         names = [f"transformimportance{i}" for i in range(self.n_components_)]
         return np.asarray(names, dtype=object)
 
