@@ -19,8 +19,14 @@ ALLOWED = {
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},
-    "inspection": {"engine", "decomposition"},
     "feature_extraction": {"utils", "engine", "attribution", "decomposition"},
+    "inspection": {
+        "utils",
+        "engine",
+        "attribution",
+        "decomposition",
+        "feature_extraction",
+    },
     "distillation": {
         "utils",
         "engine",

@@ -10,17 +10,21 @@ from sk_awave.inspection._plot._coefficients import (
     AttributionDisplay,
     CoefficientDisplay,
 )
+from sk_awave.inspection._plot._decision import DecisionDisplay
 from sk_awave.inspection._plot._objective import ObjectiveDisplay
 from sk_awave.inspection._plot._reconstruction import ReconstructionDisplay
 from sk_awave.inspection._plot._wavelet import FilterBankDisplay, WaveletDisplay
+from sk_awave.inspection._plot._weights import WeightDisplay
 
 __all__ = [
     "AttributionDisplay",
     "CoefficientDisplay",
+    "DecisionDisplay",
     "FilterBankDisplay",
     "ObjectiveDisplay",
     "ReconstructionDisplay",
     "WaveletDisplay",
+    "WeightDisplay",
     "closest_wavelet",
     "frequency_response",
     "wavelet_distance",

@@ -12,14 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.attribution._affine import Affine
 from sk_awave.attribution._estimators import affine_stages, estimator_stages, unfreeze
 from sk_awave.decomposition._base import BaseWaveletTransformer
-from sk_awave.feature_extraction import (
-    AdaptiveSubbandPooling,
-    SubbandPooling,
-    WaveletThresholder,
-)
+from sk_awave.feature_extraction import AdaptiveSubbandPooling, SubbandPooling
 
-#: Their features have a place in time or space, and in a band.
-_OF_COEFFICIENTS = BaseWaveletTransformer, WaveletThresholder
 #: Their features are of a whole band, or of a segment of it.
 _POOLED = SubbandPooling, AdaptiveSubbandPooling
 
@@ -44,14 +38,15 @@ class Part:
         return isinstance(self.transformer, _POOLED)
 
     @property
-    def wavelet(self):
-        """The wavelet transformer of coefficients."""
-        return getattr(self.transformer, "transformer_", self.transformer)
-
-    @property
     def layout(self):
         """The layout of the bands."""
-        return self.transformer._layout if self.is_pooled else self.wavelet.layout_
+        transformer = self.transformer
+        return transformer._layout if self.is_pooled else transformer.layout_
+
+    def feature_names(self, channel_names):
+        """Name pooled features, with names of the channels or None."""
+        prefixes = self.layout.prefixes(channel_names)
+        return [place.name(prefixes) for place in self.transformer._places()]
 
     @property
     def sample_shape(self):
@@ -75,7 +70,9 @@ class Head:
     baselines : ndarray of shape (n_outputs,)
         The rest: contributions and baseline add up to the outputs.
     names : list of str
-        Of the outputs: classes, '' of a single number.
+        Of the outputs: 'class a', 'output 0', or '' of a single number.
+    classifies : bool
+        Whether the model is a classifier.
     evaluate : callable
         From samples to the outputs, as the estimator computes them.
     """
@@ -86,6 +83,7 @@ class Head:
     offsets: np.ndarray
     baselines: np.ndarray
     names: list
+    classifies: bool
     evaluate: Callable
 
     @property
@@ -95,6 +93,21 @@ class Head:
             return self.parts[0].sample_shape
         first = self.before[0]
         return getattr(first, "sample_shape_", (first.n_features_in_,))
+
+    @property
+    def layout(self):
+        """The layout of the bands."""
+        return self.parts[0].layout
+
+    @property
+    def coefficients(self):
+        """The part of coefficients, if there is one."""
+        return next((part for part in self.parts if not part.is_pooled), None)
+
+    @property
+    def pooled(self):
+        """The part of pooled features, if there is one."""
+        return next((part for part in self.parts if part.is_pooled), None)
 
     def prepare(self, batch):
         """Return what the transformers of sk_awave are given."""
@@ -152,6 +165,7 @@ def read_head(estimator, caller):
         offsets=(own @ matrix).T,
         baselines=free @ matrix + offset,
         names=_output_names(steps[-1], len(offset)),
+        classifies=classifies,
         evaluate=estimator.decision_function if classifies else estimator.predict,
     )
 
@@ -174,13 +188,16 @@ def _iter_steps(model):
 
 
 def _transformers(step):
-    """Return the transformers of sk_awave in a step; none if there are others in it."""
+    """Return the transformers of sk_awave in a step, none if it has others, by name."""
     inner = {"": step}
     if isinstance(step, FeatureUnion):
         named = [each for each in step.transformer_list if each[1] != "drop"]
         inner = {name: unfreeze(each) for name, each in named}
-    known = [isinstance(each, _OF_COEFFICIENTS + _POOLED) for each in inner.values()]
-    return inner if all(known) else {}
+    kinds = [isinstance(each, _POOLED) for each in inner.values()]
+    wavelets = [isinstance(each, BaseWaveletTransformer) for each in inner.values()]
+    # A picture has one map of coefficients, and one list of pooled features.
+    known = sum(kinds) <= 1 and sum(wavelets) <= 1
+    return inner if known and sum(kinds) + sum(wavelets) == len(inner) else {}
 
 
 def _make_parts(step):
@@ -261,7 +278,7 @@ def _output_names(model, n_outputs):
     """Name the outputs of a model."""
     classes = getattr(model, "classes_", None)
     if is_classifier(model) and n_outputs == 1 and len(classes) == 2:
-        return [str(classes[1])]
+        return [f"class {classes[1]}"]
     if is_classifier(model) and len(classes) == n_outputs:
-        return [str(label) for label in classes]
-    return [""] if n_outputs == 1 else [str(i) for i in range(n_outputs)]
+        return [f"class {label}" for label in classes]
+    return [""] if n_outputs == 1 else [f"output {i}" for i in range(n_outputs)]

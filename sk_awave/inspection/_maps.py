@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_awave.inspection._sampling import band_labels, range_in_hertz
+from sk_awave.inspection._sampling import range_in_hertz
 from sk_awave.inspection._times import coefficient_times
 
 
@@ -27,7 +27,7 @@ def coefficient_map(layout, filter_bank, values):
 def pooled_map(part, values, channel):
     """Add the values of pooled features up, by band and segment of a signal.
 
-    There is a row for each number of segments, 'cD3' and 'cD3 / 4', and one of all
+    There is a row for each number of segments, 'cD3' and 'cD3[i/4]', and one of all
     envelopes of a band, '|cD3|'.
 
     Returns
@@ -55,18 +55,14 @@ def pooled_map(part, values, channel):
     return bands, times
 
 
-def map_labels(part, sampling_frequency):
-    """Return what the rows of both maps are called."""
-    labels = band_labels(part.layout, sampling_frequency)
-    if part.is_pooled:
-        counts = {_segment(place)[1] for place in part.transformer._places()}
-        names = {f"|{name}|": f"|{label}|" for name, label in labels.items()} | labels
-        labels = {
-            _row_name(name, count): _row_name(label, count)
-            for name, label in names.items()
-            for count in counts
-        }
-    return labels
+def map_labels(bands, layout, sampling_frequency):
+    """Return what the rows of a map are called: 'cD3 (16-31 Hz)'."""
+    if sampling_frequency is None or len(layout.signal_shape) > 1:
+        return {name: name for name in bands}
+    return {
+        name: f"{name} ({range_in_hertz(name, layout, sampling_frequency)})"
+        for name in bands
+    }
 
 
 def feature_labels(part, channel_names, sampling_frequency):
@@ -74,15 +70,14 @@ def feature_labels(part, channel_names, sampling_frequency):
 
     With a sampling frequency it is 'cD3 (16-31 Hz) log_rms' in place of 'cD3_log_rms'.
     """
-    layout, labels = part.layout, {}
-    prefixes = layout.prefixes(channel_names)
-    for place in part.transformer._places():
-        name = label = place.name(prefixes)
-        if sampling_frequency is not None and len(layout.signal_shape) == 1:
-            hertz = range_in_hertz(place.band, layout, sampling_frequency)
-            start = name.removesuffix(f"_{place.value}")
-            label = f"{start} ({hertz}) {place.value}"
-        labels[name] = label
+    names = part.feature_names(channel_names)
+    if sampling_frequency is None or len(part.layout.signal_shape) > 1:
+        return {name: name for name in names}
+    labels = {}
+    for name, place in zip(names, part.transformer._places(), strict=True):
+        hertz = range_in_hertz(place.band, part.layout, sampling_frequency)
+        start = name.removesuffix(f"_{place.value}")
+        labels[name] = f"{start} ({hertz}) {place.value}"
     return labels
 
 
@@ -107,4 +102,4 @@ def _carrier(band):
 
 
 def _row_name(name, count):
-    return name if count == 1 else f"{name} / {count}"
+    return name if count == 1 else f"{name}[i/{count}]"

@@ -34,22 +34,11 @@ def time_label(sampling_frequency):
 
 
 def range_in_hertz(name, layout, sampling_frequency):
-    """Return '16-31 Hz' of a band, of an envelope also the range of what it is of."""
+    """Return '16-31 Hz' of a band, a segment or an envelope, here of both its bands."""
     ranges = {band.name: band.frequencies[0] for band in layout.bands}
-    names = [name] if name in ranges else re.findall(r"[^|_]+", name)
+    names = re.findall(r"[a-zA-Z]+\d*", name.split("[")[0])
     ends = [sampling_frequency * np.array(ranges[each]) for each in names]
     return ", ".join(f"{_short(low)}-{_short(high)} Hz" for low, high in ends)
-
-
-def band_labels(layout, sampling_frequency):
-    """Return what each band is called: 'cD3 (16-31 Hz)' with a sampling frequency."""
-    names = [band.name for band in layout.bands]
-    if sampling_frequency is None or len(layout.signal_shape) > 1:
-        return {name: name for name in names}
-    return {
-        name: f"{name} ({range_in_hertz(name, layout, sampling_frequency)})"
-        for name in names
-    }
 
 
 def _short(frequency):

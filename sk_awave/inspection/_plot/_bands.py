@@ -54,12 +54,15 @@ def draw_series(above, rows, signal, bands, times, colours, labels, sampling_fre
         edges = in_time(_edges(times[name][order], length), sampling_frequency)
         y = row - 0.5, row + 0.5
         mesh = rows.pcolormesh(edges, y, band[order][np.newaxis], **colours)
-    rows.set_yticks(range(len(bands)), [(labels or {}).get(n, n) for n in bands])
+    names = [(labels or {}).get(name, name) for name in bands]
+    rows.set_yticks(range(len(bands)), names)
+    if names != list(bands):  # with frequencies they are long
+        rows.tick_params(axis="y", labelsize="x-small")
     for panel in (above, rows):
         for end in (-0.5, length - 0.5):
             x = in_time(end, sampling_frequency)
             panel.axvline(x, color="0.5", linestyle=":", linewidth=0.8)
-    label(rows, time_label(sampling_frequency), "band")
+    label(rows, time_label(sampling_frequency), "band" if names == list(bands) else "")
     return mesh
 
 
@@ -82,17 +85,17 @@ def draw_mosaic(panel, bands, colours):
     return mappable
 
 
-def draw_bars(panel, features, labels, quantity):
+def draw_bars(panel, features, quantity, labels=None):
     """Draw a bar for each of the largest values, and one for the sum of the others.
 
     Parameters
     ----------
     panel : matplotlib Axes
     features : dict of str to float
-    labels : dict of str to str
-        What the features are called; None for their names.
     quantity : str
         What the values are.
+    labels : dict of str to str, default=None
+        What the features are called; by default their names.
     """
     order = sorted(features, key=lambda name: -abs(features[name]))
     names, others = order[:_MAX_BARS], order[_MAX_BARS:]
@@ -104,10 +107,9 @@ def draw_bars(panel, features, labels, quantity):
     panel.axvline(0, color="0.5", linewidth=0.8)
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         panel.barh(row, value, color="C3" if value > 0 else "C0", alpha=0.4)
-        text = {"va": "center", "fontsize": "x-small"}
-        place = panel.get_yaxis_transform()
-        panel.text(0.01, row, name, transform=place, **text)
-        panel.text(0.99, row, f"{value:.2g}", transform=place, ha="right", **text)
+        text = panel.text(0.01, row, f"{value:+.2g}  {name}", va="center")
+        text.set(fontsize="x-small", transform=panel.get_yaxis_transform())
+        text.set(clip_on=True, in_layout=False)  # long names end with the panel
     panel.invert_yaxis()
     panel.set_yticks([])
     label(panel, quantity)
