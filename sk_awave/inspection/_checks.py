@@ -95,7 +95,7 @@ def check_head(estimator, caller, channel_names, sampling_frequency):
 
 def check_target(target, head):
     """Return the position of an output as int, or raise ValueError."""
-    if isinstance(target, bool) or target not in range(len(head.names)):
+    if isinstance(target, bool | np.bool_) or target not in range(len(head.names)):
         raise ValueError(
             f"The 'target' parameter must be an integer from 0 to {len(head.names) - 1}, "
             f"the position of an output. Got {target!r} instead."

@@ -1,4 +1,4 @@
-"""Linear models read out of pipelines: contributions add up to what the model computes."""
+"""Linear models read out of pipelines: contributions add up to what they compute."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,9 @@ def sums(head, x):
     ],
     ids=lambda steps: "-".join(type(step).__name__ for step in steps),
 )
-@pytest.mark.parametrize("first", [WAVELET, POOLING, UNION], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "first", [WAVELET, POOLING, UNION], ids=lambda t: type(t).__name__
+)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_contributions_add_up_to_decisions(first, steps, n_classes, data):
     X, y = data
@@ -235,8 +237,7 @@ def test_what_has_no_wavelets_is_refused(data):
             read_head(model.fit(X, y), "D")
 
 
-def test_unfitted_models_are_refused(data):
-    X, y = data
+def test_unfitted_models_are_refused():
     for model in (make_pipeline(WAVELET, RidgeClassifier()), AWDClassifier()):
         with pytest.raises(NotFittedError):
             read_head(model, "D")

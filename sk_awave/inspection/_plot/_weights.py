@@ -232,11 +232,7 @@ class WeightDisplay:
                 label(above, y="weights of pixels")
                 mappable = draw_mosaic(below, bands, colours)
         if is_series:
-            for above, below, *_ in lines[1:]:  # the first has the labels of all
-                above.sharey(lines[0, 0])
-                for panel in (above, below):
-                    panel.tick_params(labelleft=False)
-                    panel.set_ylabel("")
+            _share_labels(lines)
         add_colour_bar(
             self,
             mappable,
@@ -244,6 +240,18 @@ class WeightDisplay:
             "weight of a coefficient",
             below=not is_series or len(lines) > 1,
         )
+
+
+def _share_labels(lines):
+    """Leave the labels of time to the middle column, and the others to the first."""
+    for i, (above, below, *_) in enumerate(lines):
+        if i != len(lines) // 2:
+            below.set_xlabel("")
+        if i > 0:
+            above.sharey(lines[0, 0])
+            for panel in (above, below):
+                panel.tick_params(labelleft=False)
+                panel.set_ylabel("")
 
 
 def _make_maps(head, outputs, channel):
