@@ -71,8 +71,8 @@ class WeightDisplay:
     :math:`A^\top w` is not the reconstruction from the weights, ``inverse_transform(w)``:
     that is the signal whose coefficients they are, and its inner product with :math:`x`
     is the decision only where :math:`A` is orthogonal. The two agree for orthonormal
-    filters with ``mode="periodization"``, and away from the ends with other modes. They
-    differ for biorthogonal filters.
+    filters with the modes "zero" and "periodization" (of lengths that stay even), and away
+    from the ends with other modes. They differ for biorthogonal filters.
 
     Large weights tell what the model listens to, not where the classes differ: a model
     also weighs what it subtracts as noise [1]_.
