@@ -93,11 +93,11 @@ def check_head(estimator, caller, channel_names, sampling_frequency):
     return head
 
 
-def check_target(target, head):
-    """Return the position of an output as int, or raise ValueError."""
-    if isinstance(target, bool | np.bool_) or target not in range(len(head.names)):
+def check_target(target, n_targets):
+    """Return the position of a target as int, or raise ValueError."""
+    if isinstance(target, bool | np.bool_) or target not in range(n_targets):
         raise ValueError(
-            f"The 'target' parameter must be an integer from 0 to {len(head.names) - 1}, "
-            f"the position of an output. Got {target!r} instead."
+            f"The 'target' parameter must be an integer from 0 to {n_targets - 1}. Got "
+            f"{target!r} instead."
         )
     return int(target)

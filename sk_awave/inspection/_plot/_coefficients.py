@@ -5,6 +5,7 @@ import numpy as np
 from sk_awave.inspection._checks import (
     as_batch,
     check_drawable,
+    check_target,
     check_transformer,
     split_channel,
 )
@@ -319,11 +320,7 @@ class AttributionDisplay(_BandDisplay):
         batch = as_batch(estimator.sample_shape_, x)
         scores = estimator.attributions(batch, None if y is None else np.array([y]))
         scores = np.asarray(scores).reshape(-1, estimator.layout_.n_coeffs)
-        if target not in range(len(scores)):
-            raise ValueError(
-                f"The 'target' parameter must be an integer from 0 to {len(scores) - 1}. "
-                f"Got {target!r} instead."
-            )
+        target = check_target(target, len(scores))
         params = {"ax": ax, "per_band": per_band}
         scale = channel, sampling_frequency
         return cls._from_values(estimator, batch, scores[target], *scale, params)

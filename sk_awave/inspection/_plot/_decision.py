@@ -275,7 +275,7 @@ class DecisionDisplay:
 def _choose_target(target, decisions, head):
     """Return the position of the output to draw."""
     if target is not None:
-        return check_target(target, head)
+        return check_target(target, len(decisions))
     if len(decisions) > 1 and not head.classifies:
         raise ValueError(
             f"The model has {len(decisions)} outputs, and none of them is predicted "

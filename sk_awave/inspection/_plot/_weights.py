@@ -71,8 +71,8 @@ class WeightDisplay:
     :math:`A^\top w` is not the reconstruction from the weights, ``inverse_transform(w)``:
     that is the signal whose coefficients they are, and its inner product with :math:`x`
     is the decision only where :math:`A` is orthogonal. The two agree for orthonormal
-    filters with the modes "zero" and "periodization" (of lengths that stay even), and away
-    from the ends with other modes. They differ for biorthogonal filters.
+    filters with the modes "zero" and "periodization" (of lengths that stay even), and
+    away from the ends with other modes. They differ for biorthogonal filters.
 
     Large weights tell what the model listens to, not where the classes differ: a model
     also weighs what it subtracts as noise [1]_.
@@ -170,7 +170,9 @@ class WeightDisplay:
         """
         head = check_head(estimator, cls.__name__, channel_names, sampling_frequency)
         outputs = range(len(head.names)) if target is None else np.atleast_1d(target)
-        outputs = {head.names[i]: i for i in (check_target(i, head) for i in outputs)}
+        outputs = {
+            head.names[i]: i for i in (check_target(i, len(head.names)) for i in outputs)
+        }
         weights, times = _make_maps(head, outputs, channel)
         features = labels = None
         if head.pooled is not None:
