@@ -146,6 +146,16 @@ def test_an_intercept_is_never_the_contribution_of_a_feature(data):
     assert head.baselines == pytest.approx(one[-1].intercept_)
 
 
+@pytest.mark.parametrize("scaler", [StandardScaler(), RobustScaler(), MinMaxScaler()])
+def test_large_offsets_cost_no_digits(scaler, data):
+    X, y = data
+    pipeline = make_pipeline(WAVELET, scaler, RidgeClassifier()).fit(X + 1e6, y)
+    scale = pipeline[1].scale_
+    factor = scale if isinstance(scaler, MinMaxScaler) else 1 / scale
+    weights = read_head(pipeline, "").weights
+    np.testing.assert_allclose(weights, pipeline[-1].coef_ * factor, rtol=1e-13)
+
+
 def test_offsets_of_mixed_features_belong_to_the_baseline(data):
     X, y = data
     pipeline = make_pipeline(WAVELET, PCA(4), RidgeClassifier()).fit(X, y)
