@@ -12,6 +12,9 @@ import sk_awave
 ROOT = Path(sk_awave.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
+#: The rooms that others may import, each those before it.
+_ROOMS = ("utils", "engine", "attribution", "decomposition", "feature_extraction")
+
 #: What each subpackage may import besides itself.
 ALLOWED = {
     "utils": set(),
@@ -19,22 +22,10 @@ ALLOWED = {
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},
-    "inspection": {"engine", "attribution", "decomposition"},
     "feature_extraction": {"utils", "engine", "attribution", "decomposition"},
-    "neural_network": {
-        "utils",
-        "engine",
-        "attribution",
-        "decomposition",
-        "feature_extraction",
-    },
-    "distillation": {
-        "utils",
-        "engine",
-        "attribution",
-        "decomposition",
-        "feature_extraction",
-    },
+    "inspection": set(_ROOMS),
+    "neural_network": set(_ROOMS),
+    "distillation": set(_ROOMS),
 }
 
 #: Which modules, or subpackages, alone may import a package.

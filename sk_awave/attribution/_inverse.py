@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from sk_awave.utils._sklearn import _check_feature_names_in
+
 
 class Inverse(ABC):
     """The coefficients of a transformer, and the derivative of its inverse.
@@ -39,6 +41,7 @@ class Inverse(ABC):
         """Name the coefficients as the transformer does, or after an estimator."""
         if hasattr(self.transformer, "get_feature_names_out"):
             return self.transformer.get_feature_names_out(input_features)
+        _check_feature_names_in(estimator, input_features)
         prefix = type(estimator).__name__.lower()
         names = [f"{prefix}{i}" for i in range(self.n_components)]
         return np.asarray(names, dtype=object)

@@ -16,7 +16,6 @@ from sk_awave.attribution._targets import check_single_target
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import (
     Interval,
-    _check_feature_names_in,
     fit_context,
 )
 from sk_awave.utils._validation import validate_signals
@@ -244,7 +243,6 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             none.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
         return self._inverse.names(self, input_features)
 
     def __sklearn_tags__(self):

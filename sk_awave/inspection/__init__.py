@@ -15,18 +15,22 @@ from sk_awave.inspection._plot._coefficients import (
     CoefficientDisplay,
 )
 from sk_awave.inspection._plot._curves import AttributionCurveDisplay
+from sk_awave.inspection._plot._decision import DecisionDisplay
 from sk_awave.inspection._plot._objective import ObjectiveDisplay
 from sk_awave.inspection._plot._reconstruction import ReconstructionDisplay
 from sk_awave.inspection._plot._wavelet import FilterBankDisplay, WaveletDisplay
+from sk_awave.inspection._plot._weights import WeightDisplay
 
 __all__ = [
     "AttributionCurveDisplay",
     "AttributionDisplay",
     "CoefficientDisplay",
+    "DecisionDisplay",
     "FilterBankDisplay",
     "ObjectiveDisplay",
     "ReconstructionDisplay",
     "WaveletDisplay",
+    "WeightDisplay",
     "attribution_curves",
     "closest_wavelet",
     "disentangled_attributions",

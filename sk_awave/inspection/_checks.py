@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.inspection._heads import read_head
+from sk_awave.inspection._sampling import check_sampling_frequency
 
 
 def check_transformer(estimator, attribute, caller):
@@ -30,23 +32,23 @@ def single_wavelet(source, caller):
     return as_wavelet(source)
 
 
-def as_batch(estimator, x):
+def as_batch(sample_shape, x):
     """Return one sample as a batch of one, or raise ValueError."""
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     shape = np.shape(x)
-    if shape != tuple(estimator.sample_shape_):
+    if shape != tuple(sample_shape):
         raise ValueError(
-            f"x must be one sample, of shape {tuple(estimator.sample_shape_)} as in fit. "
+            f"x must be one sample, of shape {tuple(sample_shape)} as in fit. "
             f"Got shape {shape} instead: of several samples X pass one, X[i]."
         )
     # A row of a frame stays a frame: its column names are compared with those of fit.
     return x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
 
 
-def split_channel(values, estimator, shape, channel):
+def split_channel(values, layout, shape, channel):
     """Return one channel of a sample's flat values, in the given shape."""
-    n_channels = estimator.layout_.n_channels or 1
+    n_channels = layout.n_channels or 1
     if channel not in range(n_channels):
         raise ValueError(
             f"The 'channel' parameter must be an integer from 0 to {n_channels - 1}. Got "
@@ -58,9 +60,44 @@ def split_channel(values, estimator, shape, channel):
 def check_drawable(estimator, caller):
     """Raise an error unless the transformer is of signals or images."""
     check_transformer(estimator, "filter_bank_", caller)
-    ndim = len(estimator.layout_.signal_shape)
+    check_ndim(estimator.layout_, caller)
+
+
+def check_ndim(layout, caller):
+    """Raise ValueError for volumes."""
+    ndim = len(layout.signal_shape)
     if ndim > 2:
         raise ValueError(
             f"{caller} draws signals and images. Got ndim={ndim}: draw slices of what "
             "layout_.unflatten makes of coefficients."
         )
+
+
+def check_channel_names(channel_names, layout):
+    """Raise ValueError unless there is a name for each channel, or none at all."""
+    n_channels = layout.n_channels or 1
+    if channel_names is not None and len(channel_names) != n_channels:
+        raise ValueError(
+            f"The 'channel_names' parameter must have {n_channels} name(s), one for each "
+            f"channel. Got {channel_names!r} instead."
+        )
+
+
+def check_head(estimator, caller, channel_names, sampling_frequency):
+    """Return the linear model of a pipeline of signals or images, or raise an error."""
+    head = read_head(estimator, caller)
+    check_ndim(head.layout, caller)
+    ndim = len(head.layout.signal_shape)
+    check_sampling_frequency(sampling_frequency, caller, ndim)
+    check_channel_names(channel_names, head.layout)
+    return head
+
+
+def check_target(target, n_targets):
+    """Return the position of a target as int, or raise ValueError."""
+    if isinstance(target, bool | np.bool_) or target not in range(n_targets):
+        raise ValueError(
+            f"The 'target' parameter must be an integer from 0 to {n_targets - 1}. Got "
+            f"{target!r} instead."
+        )
+    return int(target)
