@@ -1,5 +1,6 @@
 """Attributions of trained models, to their input and to transforms of it."""
 
+# Rules enter the table when they are imported.
 from sk_awave.attribution import _split_recurrent, _split_rules  # noqa: F401
 from sk_awave.attribution._contextual_decomposition import ContextualDecomposition
 from sk_awave.attribution._input_gradients import input_gradients

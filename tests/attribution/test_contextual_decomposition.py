@@ -196,7 +196,7 @@ def test_chunks_have_the_size_of_the_widest_activation():
     class Wide(nn.Module):
         def __init__(self):
             super().__init__()
-            self.wide, self.head = nn.Linear(NET_LENGTH, 2**14), nn.Linear(2**14, 1)
+            self.wide, self.head = nn.Linear(NET_LENGTH, 2**16), nn.Linear(2**16, 1)
 
         def forward(self, x):
             seen.append(len(x))
