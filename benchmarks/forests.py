@@ -86,7 +86,8 @@ def compare():
             for name, curve in estimates(forest, X, y, feature):
                 error = np.sqrt(np.nanmean((curve - truth) ** 2)) / truth.std()
                 errors.setdefault(name, []).append(error)
-    print(f"{'estimate of the mean of y given a feature':45} median  quartiles     smoother is nearer")
+    title = "estimate of the mean of y given a feature"
+    print(f"{title:45} median  quartiles     smoother is nearer")
     best = np.array(errors["kernel smoother of y, width 0.1"])
     for name, values in errors.items():
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
