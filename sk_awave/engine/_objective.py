@@ -10,10 +10,10 @@ Note [gradient in closed form]
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +40,14 @@ BATCH_SIZE = 2**20
 _Kind = TypeVar("_Kind", bound=Term)
 
 
+class _Point(NamedTuple):
+    """Parameters as a leaf, and what is made of them."""
+
+    original: Tensor
+    filters: Tensor
+    maps: Maps
+
+
 class Objective:
     """Weighted sum of terms, a function of the parameters of a filter bank.
 
@@ -61,6 +69,8 @@ class Objective:
         terms that need them are zero.
     y : tensor of shape (n, ...), default=None
         What is known of each signal, for terms that ask for it.
+    scales : tuple of two floats, default=None
+        The mean absolute value of signals and of gradients, by default of these.
     """
 
     def __init__(
@@ -71,10 +81,11 @@ class Objective:
         x: Tensor,
         input_gradients: Tensor | None = None,
         y: Tensor | None = None,
+        scales: tuple[float, float] | None = None,
     ):
         self.bank, self.layout, self.terms = bank, layout, dict(terms)
         self.x, self.input_gradients, self.y = x, input_gradients, y
-        self._scales = (
+        self._scales = scales or (
             _mean_abs(x),
             1.0 if input_gradients is None else _mean_abs(input_gradients),
         )
@@ -89,6 +100,10 @@ class Objective:
         """The device of the signals."""
         return self.x.device
 
+    @property
+    def _data(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        return self.x, self.input_gradients, self.y
+
     def at(self, **strengths: float) -> "Objective":
         """Return the same objective with other strengths of the terms of these names."""
         other = copy(self)
@@ -100,14 +115,28 @@ class Objective:
 
     def recast(self, kind: type["Objective"], layout: CoeffLayout) -> "Objective":
         """Return an objective of a kind and a transform, of the same data and terms."""
-        data = self.x, self.input_gradients, self.y
-        return kind(self.bank, layout, self.terms, *data)
+        return kind(self.bank, layout, self.terms, *self._data, self._scales)
 
     def of(self, bank: FilterBank) -> "Objective":
         """Return the same objective as a function of the parameters of another bank."""
         other = copy(self)
         other.bank = bank
         other.__dict__.pop("_norms", None)  # of the bank that this one had
+        return other
+
+    def take(self, rows: np.ndarray) -> "Objective":
+        """Return the same objective of some of the signals, given by their numbers."""
+        data: Any = (None if a is None else a[rows] for a in self._data)
+        return type(self)(self.bank, self.layout, self.terms, *data)
+
+    def on(self, block: Any) -> "Objective":
+        """Return the same objective of a `Block`, with the scales that this one has."""
+        other, shape = copy(self), (len(block), -1, *self.layout.signal_shape)
+        other.x, other.y = block.x.reshape(shape), block.y
+        gradients = block.input_gradients
+        other.input_gradients = None if gradients is None else gradients.reshape(shape)
+        other.__dict__.pop("_norms", None)
+        other._stand_ins = None  # which cost as much as they save where they serve once
         return other
 
     def layout_at(
@@ -146,16 +175,25 @@ class Objective:
         value : float
         gradient : ndarray of shape (n_parameters,)
         """
-        if rows is None and (norms := self._counted_norms()):
-            parameters = np.reshape(theta, self.bank.original.shape)
-            value, slopes = self._evaluate(norms, parameters, smoothing)
-            return float(value), slopes.ravel()
+        (result,) = evaluate_each([self], theta, smoothing, rows)
+        return result
+
+    def _at(self, theta: np.ndarray, smoothing: float, rows: Tensor | None) -> _Point:
+        """Return what many evaluations at the same parameters have in common."""
         original = self._as_original(theta).requires_grad_()
-        values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(original)
             layout = self.layout_at(filters, smoothing, rows)
             maps = self._maps(layout, filters, collects=True)
+        return _Point(original, filters, maps)
+
+    def _evaluate_at(
+        self, point: _Point, smoothing: float, rows: Tensor | None
+    ) -> tuple[float, np.ndarray]:
+        """Evaluate the objective by a graph; see Note [gradient in closed form]."""
+        original, filters, maps = point
+        values = []  # which are waited for at the end, where they are on a GPU
+        with torch.inference_mode(False), torch.enable_grad():
             terms = self._signal_terms()
             for batch in self._batches(maps, smoothing, rows) if terms else ():
                 part: Any = 0
@@ -164,14 +202,19 @@ class Objective:
                 if part.requires_grad:  # not of samples that nothing splits
                     part.backward()
                 values.append(part.detach().double())
-            outputs, slopes = maps.gradients()
+            outputs, slopes = maps.take_gradients()
             for penalty, weight in self._counted(FilterTerm):
                 part = weight * penalty.value(filters[..., 2, :])
                 values.append(part.detach())
                 outputs.append(part)
                 slopes.append(torch.ones_like(part))
             (gradient,) = torch.autograd.grad(
-                outputs, original, slopes, allow_unused=True, materialize_grads=True
+                outputs,
+                original,
+                slopes,
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
             )
         value = float(sum(map(float, values)))
         return value, gradient.detach().numpy().ravel()  # for torch < 2.4
@@ -321,6 +364,27 @@ class Objective:
         """Return flat parameters in the shape that the bank has them in."""
         flat = torch.tensor(theta, dtype=torch.float64)
         return flat.reshape(self.bank.original.shape)
+
+
+def evaluate_each(
+    objectives: Iterable[Objective],
+    theta: np.ndarray,
+    smoothing: float = 0.0,
+    rows: Tensor | None = None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Evaluate objectives that differ in their signals alone, as each does itself.
+
+    Filters and maps are made once.
+    """
+    point = None
+    for objective in objectives:
+        if rows is None and (norms := objective._counted_norms()):
+            parameters = np.reshape(theta, objective.bank.original.shape)
+            value, slopes = objective._evaluate(norms, parameters, smoothing)
+            yield float(value), slopes.ravel()
+        else:
+            point = point or objective._at(theta, smoothing, rows)
+            yield objective._evaluate_at(point, smoothing, rows)
 
 
 def rows_per_batch(layout: CoeffLayout) -> int:
