@@ -228,7 +228,10 @@ class WorkerBlocks(Blocks):
 
     def __init__(self, transformer, parts, client):
         numbered = [(number, *part) for number, part in enumerate(parts)]
-        self._workers = _dask.Workers(client, _make_block, copy(transformer), numbered)
+        sent = copy(transformer)
+        for name in ("solver", "_skl_callbacks"):  # which need not go through a pickle
+            vars(sent).pop(name, None)
+        self._workers = _dask.Workers(client, _make_block, sent, numbered)
 
     def map(self, function, *args):
         """Return what a function yields for blocks, called by each worker for its own."""

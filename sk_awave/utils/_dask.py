@@ -1,6 +1,7 @@
 """Dask arrays: the only module that imports Dask, when it is handed one."""
 
 import sys
+from copy import copy
 
 import numpy as np
 
@@ -11,37 +12,50 @@ def is_dask_array(X):
     return dask_array is not None and isinstance(X, dask_array.Array)
 
 
-def map_rows(function, X, shape, dtype):
-    """Apply a function of an array of rows to the blocks of a Dask array, lazily.
+def refuse_dask_array(estimator, X):
+    """Raise TypeError for a Dask array, which would else be computed whole."""
+    if is_dask_array(X):
+        raise TypeError(
+            f"A Dask array was passed, but this method of {type(estimator).__name__} "
+            "needs all samples in memory. Pass X.compute(), or that of some of them."
+        )
+
+
+def map_rows(estimator, method, X):
+    """Apply a method of a fitted estimator to the blocks of a Dask array, lazily.
 
     Parameters
     ----------
-    function : callable
-        Takes rows to results of shape (n, *shape).
+    estimator : estimator
+    method : str
+        Takes rows to rows.
     X : dask array
-    shape : tuple of int
-    dtype : dtype
-        Of the results.
+        Its other axes are brought together in each block.
 
     Returns
     -------
-    dask array of shape (n, *shape)
+    dask array
     """
+    estimator = copy(estimator)
+    if hasattr(estimator, "teacher"):
+        estimator.teacher = None  # which is large, and not asked
+    # Of a row of zeros it tells what is wrong with the shape, and what will come.
+    like = getattr(estimator, method)(np.zeros((1, *X.shape[1:]), X.dtype))
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     return X.map_blocks(
-        _unless_empty,
-        function,
-        shape,
-        dtype,
+        _apply,
+        estimator,
+        method,
+        like[:0],
         drop_axis=list(range(1, X.ndim)),
-        new_axis=list(range(1, 1 + len(shape))),
-        chunks=(X.chunks[0], *((length,) for length in shape)),
-        meta=np.empty((0,) * (1 + len(shape)), dtype),
+        new_axis=list(range(1, like.ndim)),
+        chunks=(X.chunks[0], *((length,) for length in like.shape[1:])),
+        meta=like[:0],
     )
 
 
-def _unless_empty(rows, function, shape, dtype):
-    return function(rows) if len(rows) else np.empty((0, *shape), dtype)
+def _apply(rows, estimator, method, empty):
+    return getattr(estimator, method)(rows) if len(rows) else empty
 
 
 def row_blocks(X, *others):

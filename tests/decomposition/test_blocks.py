@@ -142,7 +142,7 @@ def test_shuffling_is_fine_without_a_teacher(ecg):
 
 def test_shuffling_is_an_error_with_a_teacher(ecg):
     torch.manual_seed(0)
-    with pytest.raises(ValueError, match="Block 0 of X is another.*shuffle=False"):
+    with pytest.raises(ValueError, match=r"Block 0 of X is another.*shuffle=False"):
         fit(loader(ecg, shuffle=True), teacher=burst_energy)
     swapped = Slices(ecg, lengths=(50, 50, 21), change=lambda b: [b[1], b[0], b[2]])
     with pytest.raises(ValueError, match="Block 0 of X is another"):
@@ -165,7 +165,7 @@ def test_shuffling_is_an_error_with_a_teacher(ecg):
 )
 @pytest.mark.parametrize("teacher", [None, burst_energy])
 def test_passes_that_differ_are_an_error(ecg, change, teacher):
-    with pytest.raises(ValueError, match="at each pass|another than|in a further pass"):
+    with pytest.raises(ValueError, match=r"at each pass|another than|in a further pass"):
         fit(Slices(ecg, change=change), teacher=teacher)
 
 
@@ -203,7 +203,7 @@ def test_later_blocks_are_validated(ecg):
         def __iter__(self):
             return iter(other)
 
-    with pytest.raises(ValueError, match="32 features.*expecting 64"):
+    with pytest.raises(ValueError, match=r"32 features.*expecting 64"):
         fit(Uneven())
 
 
