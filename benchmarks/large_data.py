@@ -126,7 +126,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "X.npy")
         make_file(path, n_rows)
-        print(f"{n_rows} rows of {N_FEATURES} float32: {os.path.getsize(path) / 1e6:.0f} MB")
+        print(
+            f"{n_rows} rows of {N_FEATURES} float32: {os.path.getsize(path) / 1e6:.0f} MB"
+        )
         print(f"{N_ITERATIONS} iterations; largest additional anonymous memory, and time")
         for way in WAYS:
             command = [sys.executable, "-W", "ignore", __file__, "--run", path, way]

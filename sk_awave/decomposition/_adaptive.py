@@ -295,9 +295,10 @@ class AdaptiveWaveletTransformer(
 
         Parameters
         ----------
-        X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
-            The signals.
+        X : array-like, tensor or Dask array of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape), or iterable
+            The signals; or what yields blocks of them, `X` or ``(X, y)``, anew each time
+            that it is iterated over, such as a torch DataLoader.
         y : array-like of shape (n_samples,), default=None
             Labels, as a teacher with ``target="label"``, `extra_terms` or `basis` need.
         input_gradients : array-like or tensor of the shape of `X`, default=None
@@ -330,7 +331,7 @@ class AdaptiveWaveletTransformer(
 
         Parameters
         ----------
-        X : array-like or tensor of the shape that `fit` takes
+        X : array-like, tensor, Dask array or iterable, as `fit` takes
             A part of the signals.
         y : array-like of shape (n_samples,), default=None
             As in `fit`.
