@@ -39,6 +39,8 @@ ONLY_IN = {
         "datasets/_wavelet_regression.py",
     },
     "matplotlib": {"inspection/_plot/_panels.py"},
+    "dask": {"utils/_dask.py"},
+    "distributed": {"utils/_dask.py"},
 }
 
 
@@ -69,6 +71,7 @@ def test_imports_go_one_way(path):
             assert {relative, f"{room}/"} & ONLY_IN[parts[0]], name
 
 
-def test_import_does_not_load_the_compiler_of_torch():
-    code = "import sys, sk_awave.engine; sys.exit('torch._dynamo' in sys.modules)"
+@pytest.mark.parametrize("name", ["torch._dynamo", "dask", "distributed"])
+def test_import_does_not_load_what_few_need(name):
+    code = f"import sys, sk_awave.decomposition; sys.exit({name!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,13 +8,13 @@ from torch import nn
 
 from sk_awave.decomposition import _fitting as fitting
 from sk_awave.decomposition._base import BaseWaveletTransformer
+from sk_awave.decomposition._blocks import read_data
 from sk_awave.decomposition._scoring import ScoringMixin
 from sk_awave.engine import Solver
 from sk_awave.engine._filter_bank import LEARNED
 from sk_awave.engine._starts import STRATEGIES
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
-from sk_awave.utils._validation import validate_signals
 
 
 class AdaptiveWaveletTransformer(
@@ -295,9 +295,10 @@ class AdaptiveWaveletTransformer(
 
         Parameters
         ----------
-        X : array-like or tensor of shape (n_samples, n_features) or \
-                (n_samples, [n_channels,] *signal_shape)
-            The signals.
+        X : array-like, tensor or Dask array of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape), or iterable
+            The signals; or what yields blocks of them, `X` or ``(X, y)``, anew each time
+            that it is iterated over, such as a torch DataLoader.
         y : array-like of shape (n_samples,), default=None
             Labels, as a teacher with ``target="label"``, `extra_terms` or `basis` need.
         input_gradients : array-like or tensor of the shape of `X`, default=None
@@ -316,8 +317,7 @@ class AdaptiveWaveletTransformer(
         UserWarning
             If a parameter that was set has no effect.
         """
-        X = validate_signals(self, X, reset=True)
-        gradients = fitting.find_gradients(self, X, y, input_gradients)
+        X, gradients, y = read_data(self, X, y, input_gradients, reset=True)
         learner = fitting.make_learner(self, X, gradients, y)
         starts = fitting.previous_start(self, learner) if self.warm_start else None
         task = FitTask(self, X, y, learner.max_iter * learner.n_init)
@@ -331,7 +331,7 @@ class AdaptiveWaveletTransformer(
 
         Parameters
         ----------
-        X : array-like or tensor of the shape that `fit` takes
+        X : array-like, tensor, Dask array or iterable, as `fit` takes
             A part of the signals.
         y : array-like of shape (n_samples,), default=None
             As in `fit`.
@@ -343,8 +343,8 @@ class AdaptiveWaveletTransformer(
         self : object
             The transformer; ``objective_terms_`` are those on this `X`.
         """
-        X = validate_signals(self, X, reset=not hasattr(self, "_parameters"))
-        gradients = fitting.find_gradients(self, X, y, input_gradients)
+        reset = not hasattr(self, "_parameters")
+        X, gradients, y = read_data(self, X, y, input_gradients, reset=reset)
         alpha = fitting.first_strength(self)
         learner = fitting.make_learner(self, X, gradients, y, alpha)
         fitting.learn_epoch(self, learner)

@@ -22,6 +22,7 @@ from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
+from sk_awave.utils._dask import is_dask_array, map_rows
 from sk_awave.utils._sklearn import Interval, StrOptions
 from sk_awave.utils._validation import (
     as_tensor,
@@ -61,9 +62,12 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         -------
         X_new : ndarray or tensor of shape (n_samples, n_coeffs)
             The coefficients, in the order of ``layout_``; with the dtype of `X`, a tensor
-            on its device if `X` is one.
+            on its device if `X` is one. Of a Dask array a Dask array, as of each method
+            here.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "transform", X)
         return self._to_coefficients(validate_signals(self, X, reset=False))
 
     def inverse_transform(self, X) -> np.ndarray:
@@ -80,6 +84,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             The signals, in the shape that was fitted.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "inverse_transform", X)
         X = validate_coefficients(self, X, self.layout_.n_coeffs)
         rows = X.reshape(-1, self.layout_.n_coeffs_per_channel)
         synthesis = self._linear_map(rows, synthesis_map)
@@ -103,6 +109,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             The scores of the coefficients, as `transform` orders these.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "inverse_transform_adjoint", X)
         X = validate_fields(self, X)
         return self._to_coefficients(X, adjoint=True)
 

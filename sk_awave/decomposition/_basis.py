@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sk_awave.decomposition._discriminant import discriminant_tree
 from sk_awave.engine._best_basis import BestBasis, full_basis
+from sk_awave.engine._blocks import SummedObjective
 from sk_awave.engine._layout import branch_names
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._tree import Tree
@@ -66,10 +67,16 @@ def in_basis(transformer, objective, y):
         return objective.recast(BestBasis, layout)
     if not chooses(transformer, "discriminant"):
         return objective
-    if y is None:
+    if y is None and not isinstance(objective, SummedObjective):
         raise ValueError(
             f"This {type(transformer).__name__} estimator requires y to be passed, but "
             "the target y is None: basis='discriminant' is chosen by it."
+        )
+    if isinstance(objective, SummedObjective):
+        raise ValueError(
+            "basis='discriminant' is chosen from signals that are all in memory. Choose "
+            "it from some of them, by WaveletTransformer(basis='discriminant'), and give "
+            "its basis_."
         )
     filters = objective.bank().detach()
     tree = discriminant_tree(layout, filters, objective.x, y)

@@ -20,6 +20,7 @@ from sk_awave.decomposition._learner import (
     report_starts,
 )
 from sk_awave.engine._adam import Adam
+from sk_awave.engine._blocks import Blocks, summed_objective
 from sk_awave.engine._filter_bank import (
     FilterBank,
     as_wavelet,
@@ -43,13 +44,14 @@ def find_gradients(transformer, X, y, given):
     ValueError
         If there are a teacher and given gradients, or these have not the shape of `X`.
     """
-    if given is not None and transformer.teacher is not None:
+    teacher = getattr(transformer, "teacher", None)
+    if given is not None and teacher is not None:
         raise ValueError("Give either a teacher or input_gradients, not both.")
-    if given is None and transformer.teacher is None:
+    if given is None and teacher is None:
         return None
     if given is None:
         seed = transformer.random_state
-        field = input_gradients(transformer.teacher, X, y=y, random_state=seed)
+        field = input_gradients(teacher, X, y=y, random_state=seed)
     else:
         field = as_samples(given, transformer, "input_gradients")
         if field.shape != X.shape:
@@ -66,7 +68,7 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
     Parameters
     ----------
     transformer : AdaptiveWaveletTransformer
-    X : ndarray or tensor
+    X : ndarray, tensor or Blocks
         Valid signals.
     gradients : tensor of shape (n_targets, *X.shape) or None
     y : array-like or None
@@ -83,7 +85,7 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
     solver.check()
     wavelet = starting_wavelet(transformer)
     filter_length = transformer.filter_length or wavelet.dec_len
-    layout = transformer._make_layout(X.shape[1:], filter_length)
+    layout = transformer._make_layout(transformer.sample_shape_, filter_length)
     bank = FilterBank.from_wavelet(
         wavelet,
         transformer.parametrization,
@@ -128,15 +130,17 @@ def make_objective(transformer, bank, layout, X, gradients, y, own_terms):
     `own_terms` are those of the bank that is learned. The attributions have no strength
     yet, as that may depend on the objective.
     """
-    device = transformer._torch_device(X)
-    shape = (len(X), -1, *layout.signal_shape)
-    if gradients is not None:  # (n_targets, n, ...): targets become channels
-        gradients = gradients.to(device).transpose(0, 1).reshape(shape)
     teacher = transformer.teacher
     multiplies = teacher is not None and as_teacher(teacher).multiplies
     terms = {Sparsity(): transformer.alpha_sparsity, Attribution(multiplies): 0.0}
     terms |= own_terms
     terms |= dict(transformer.extra_terms or {})
+    if isinstance(X, Blocks):
+        return summed_objective(bank, layout, terms, X)
+    device = transformer._torch_device(X)
+    shape = (len(X), -1, *layout.signal_shape)
+    if gradients is not None:  # (n_targets, n, ...): targets become channels
+        gradients = gradients.to(device).transpose(0, 1).reshape(shape)
     # Labels of any kind may be there for others, such as the teacher.
     wanted = y is not None and transformer.extra_terms
     y = as_tensor(np.asarray(y), device) if wanted else None

@@ -8,16 +8,15 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from sk_awave.decomposition._adaptive import AdaptiveWaveletTransformer
+from sk_awave.decomposition._blocks import read_data
 from sk_awave.decomposition._fitting import (
     attribution_unit,
-    find_gradients,
     finish,
     iteration_callback,
     make_learner,
 )
 from sk_awave.decomposition._learner import Start
 from sk_awave.utils._callbacks import FitTask
-from sk_awave.utils._validation import validate_signals
 
 #: The ratios that are tried by default.
 RATIOS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -108,8 +107,7 @@ def adaptive_wavelet_path(
     transformer = clone(transformer)
     transformer._validate_params()
     ratios = check_ratios(ratios)
-    X = validate_signals(transformer, X, reset=True)
-    gradients = attribution_field(transformer, X, y, input_gradients)
+    X, gradients, y = read_data(transformer, X, y, input_gradients, reset=True)
     return ratios, learn_path(transformer, X, y, gradients, ratios)
 
 
@@ -125,22 +123,17 @@ def check_ratios(ratios):
     return np.unique(ratios)
 
 
-def attribution_field(transformer, X, y, input_gradients=None):
-    """Return input gradients of shape (n_targets, *X.shape); there must be some."""
-    if transformer.teacher is None and input_gradients is None:
-        raise ValueError(
-            "A path of ratios needs attributions: set the 'teacher' parameter of the "
-            "transformer, or pass input_gradients."
-        )
-    return find_gradients(transformer, X, y, input_gradients)
-
-
 def learn_path(transformer, X, y, gradients, ratios):
     """Learn at increasing ratios, from valid signals; return fitted transformers.
 
     Every known wavelet is kept with its sparsity and attribution, whose weighted sum
     tells without a further evaluation which is the best start at the next ratio.
     """
+    if gradients is None:
+        raise ValueError(
+            "A path of ratios needs attributions: set the 'teacher' parameter of the "
+            "transformer, or pass input_gradients."
+        )
     alpha_sparsity = transformer.alpha_sparsity
     if alpha_sparsity == 0:
         raise ValueError(

@@ -5,7 +5,8 @@ from dataclasses import replace
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution import TransformImportance
-from sk_awave.decomposition._fitting import find_gradients, make_objective
+from sk_awave.decomposition._blocks import read_data
+from sk_awave.decomposition._fitting import make_objective
 from sk_awave.engine._filter_bank import (
     FilterBank,
     Fixed,
@@ -14,7 +15,6 @@ from sk_awave.engine._filter_bank import (
 )
 from sk_awave.engine._terms import Attribution, Sparsity
 from sk_awave.engine._tree import Tree
-from sk_awave.utils._validation import validate_signals
 
 
 class ScoringMixin:
@@ -50,8 +50,7 @@ class ScoringMixin:
             At most 0; greater is better.
         """
         check_is_fitted(self)
-        X = validate_signals(self, X, reset=False)
-        gradients = find_gradients(self, X, y, input_gradients)
+        X, gradients, y = read_data(self, X, y, input_gradients, reset=False)
         return -_relative_objective(self, X, gradients, y)
 
     def attributions(self, X, y=None):

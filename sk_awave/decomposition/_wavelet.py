@@ -4,11 +4,13 @@ from typing import Self
 
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.decomposition._basis import in_basis
+from sk_awave.decomposition._blocks import read_data
+from sk_awave.engine._blocks import Blocks, summed_objective
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import Sparsity
 from sk_awave.utils._sklearn import fit_context
-from sk_awave.utils._validation import as_tensor, validate_signals
+from sk_awave.utils._validation import as_tensor
 
 
 class WaveletTransformer(BaseWaveletTransformer):
@@ -171,14 +173,18 @@ class WaveletTransformer(BaseWaveletTransformer):
         self : object
             Fitted transformer.
         """
-        X = validate_signals(self, X, reset=True)
+        X, _, _ = read_data(self, X, reset=True)
         wavelet = as_wavelet(self.wavelet, type(self).__name__)
         bank = FilterBank.from_wavelet(wavelet, "fixed")
-        layout = self._make_layout(X.shape[1:], bank.filter_length)
+        layout = self._make_layout(self.sample_shape_, bank.filter_length)
         if self.decomposition == "packet":
-            rows = as_tensor(X, self._torch_device(X))
-            rows = rows.reshape(len(X), -1, *layout.signal_shape)
-            objective = Objective(bank, layout, {Sparsity(): 1.0}, rows)
+            terms = {Sparsity(): 1.0}
+            if isinstance(X, Blocks):
+                objective = summed_objective(bank, layout, terms, X)
+            else:
+                rows = as_tensor(X, self._torch_device(X))
+                rows = rows.reshape(len(X), -1, *layout.signal_shape)
+                objective = Objective(bank, layout, terms, rows)
             layout = in_basis(self, objective, y).layout_at(bank().detach())
         self.layout_ = layout
         self.level_ = self.layout_.level

@@ -9,7 +9,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_awave.decomposition._path import attribution_field, check_ratios, learn_path
+from sk_awave.decomposition._fitting import find_gradients
+from sk_awave.decomposition._path import check_ratios, learn_path
 from sk_awave.distillation._nesting import drop_teachers, find_learner, with_wavelet
 from sk_awave.utils._validation import validate_signals
 
@@ -48,7 +49,7 @@ def learn_ratios(learner, X, y, ratios):
     """Learn along a path from its teacher. The teacher is differentiated once."""
     learner._validate_params()
     X = validate_signals(learner, X, reset=True)
-    return learn_path(learner, X, y, attribution_field(learner, X, y), ratios)
+    return learn_path(learner, X, y, find_gradients(learner, X, y, None), ratios)
 
 
 def nest(transformer, wavelet, X, y):

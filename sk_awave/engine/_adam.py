@@ -1,7 +1,7 @@
 """Mini-batch Adam on skorch, for data that is large or comes in batches."""
 
 import dis
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -57,7 +57,7 @@ class _LossModule(nn.Module):
         self.theta = nn.Parameter(torch.tensor(theta, dtype=torch.float64))
         self._function = function
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Any) -> Tensor:
         theta = self.theta
         value, gradient = self._function(theta.detach().numpy().copy(), rows=rows)
         slope = torch.from_numpy(gradient)
@@ -72,6 +72,9 @@ class _Net(skorch.NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         return dataset
+
+    def infer(self, x, **fit_params):
+        return self.module_(x)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return y_pred
@@ -182,7 +185,11 @@ class Adam(Params, Solver):
         ).initialize()
         _load_state(net.optimizer_, optimizer_state)
         size = self.batch_size or min(200, function.n_rows)
-        batches = ShuffledRows(function.n_rows, size, seed, function.device)
+        batches: Any = (
+            function.batches(size, seed)
+            if hasattr(function, "batches")
+            else ShuffledRows(function.n_rows, size, seed, function.device)
+        )
         stalls = 0
         try:
             if max_iter == 0 or len(theta) == 0:
@@ -214,7 +221,7 @@ class Adam(Params, Solver):
         return solution
 
 
-def _fit_epoch(net: _Net, batches: ShuffledRows) -> bool:
+def _fit_epoch(net: _Net, batches: Iterable) -> bool:
     """Run an epoch; tell whether a callback asks to stop after it."""
     try:
         net.fit_loop(batches, epochs=1)

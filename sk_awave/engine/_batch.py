@@ -25,7 +25,7 @@ class Maps:
         What has the dtype and the device of the signals.
     collects : bool, default=False
         Whether factors are new leaves, which collect the gradients of many batches;
-        `gradients` takes these further. By default the graph goes on to the filters.
+        `take_gradients` takes these further. By default the graph goes on to the filters.
     weighs_atoms : bool, default=False
         Whether details count with the norms of their synthesis atoms.
     """
@@ -73,13 +73,18 @@ class Maps:
         self._made.append((factor, factor.detach().requires_grad_()))
         return self._made[-1][1]
 
-    def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the factors that were used, and what their leaves have collected."""
+    def take_gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the factors that were used, and what their leaves have collected.
+
+        The leaves then collect anew.
+        """
         used = [
             (factor, leaf.grad.to(factor))
             for factor, leaf in self._made
             if leaf.grad is not None and factor.requires_grad
         ]
+        for _, leaf in self._made:
+            leaf.grad = None
         return [factor for factor, _ in used], [slope for _, slope in used]
 
 

@@ -84,14 +84,17 @@ class BestBasis(Objective):
 
     def layout_at(self, filters, smoothing=0.0, rows=None):
         """Return the layout of the best basis at filters; see Note [best basis]."""
-        costs = self._costs(filters, smoothing, rows)
+        return self.cheapest_layout(self.costs(filters, smoothing, rows))
+
+    def cheapest_layout(self, costs: Sequence[np.ndarray]) -> CoeffLayout:
+        """Return the layout of least cost, where nodes have what `costs` returns."""
         tree = best_tree(costs, 2 ** len(self.layout.signal_shape))
         return replace(self.layout, tree=tree)
 
     def values(self, original):
         """Evaluate the objective at many banks at once, each in its best basis."""
         filters = self.bank.filters(original.detach())
-        costs = self._costs(filters, size=len(self.x))
+        costs = self.costs(filters, size=len(self.x))
         n_branches = 2 ** len(self.layout.signal_shape)
         trees = [best_tree(each, n_branches) for each in zip(*costs, strict=True)]
         values = torch.empty(len(filters), dtype=torch.float64)
@@ -107,7 +110,7 @@ class BestBasis(Objective):
     def _full_layouts(self) -> list[CoeffLayout]:
         return full_layouts(self.layout)
 
-    def _costs(
+    def costs(
         self,
         filters: Tensor,
         smoothing: float = 0.0,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sk_awave.engine._boundary import adjoint_mode
+from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._kernel import NORM, Call, Kernel
 from sk_awave.engine._layout import CoeffLayout
 
@@ -73,3 +74,43 @@ class Norm:
         else:
             gradient[..., :2, :] = slopes[..., ::-1]
         return self._share * value, gradient
+
+
+def make_norms(
+    bank: FilterBank, layout: CoeffLayout, x: Tensor, input_gradients: Tensor | None
+) -> list[Norm]:
+    """Return the norms of coefficients and of scores, if the kernel makes them."""
+    # A class that inherits `linearize` may make other filters of the parameters.
+    linearizes = "linearize" in vars(type(bank.parametrization))
+    if not linearizes or not Kernel.serves(layout, x):
+        return []
+    norms = [Norm(layout, x, is_adjoint=False)]
+    if input_gradients is not None:
+        norms.append(Norm(layout, input_gradients, is_adjoint=True))
+    return norms
+
+
+def weighted_norms(
+    bank: FilterBank,
+    norms: list[tuple[Norm, float, float]],
+    parameters: np.ndarray,
+    smoothing: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a weighted sum of norms, and its gradient; of each of many banks.
+
+    Parameters
+    ----------
+    bank : FilterBank
+        What makes filters of parameters.
+    norms : list of (Norm, float, float)
+        With strengths, and the scales of their data.
+    parameters : ndarray of shape (..., *bank.original.shape)
+    smoothing : float, default=0
+    """
+    filters, pull = bank.parametrization.linearize(parameters)
+    value, gradient = np.zeros(filters.shape[:-4]), np.zeros_like(filters)
+    for norm, weight, scale in norms:
+        part, slopes = norm(filters, smoothing * scale)
+        value = value + weight * part
+        gradient += weight * slopes
+    return value, pull(gradient)

@@ -10,7 +10,7 @@ Note [gradient in closed form]
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Any, TypeVar
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from sk_awave.engine._batch import Batch, Maps
-from sk_awave.engine._direct import Norm
+from sk_awave.engine._direct import Norm, make_norms, weighted_norms
 from sk_awave.engine._filter_bank import FilterBank
-from sk_awave.engine._kernel import Kernel
 from sk_awave.engine._layout import CoeffLayout
+from sk_awave.engine._point import Point
 from sk_awave.engine._terms import (
     Attribution,
     FilterTerm,
@@ -61,6 +61,8 @@ class Objective:
         terms that need them are zero.
     y : tensor of shape (n, ...), default=None
         What is known of each signal, for terms that ask for it.
+    scales : tuple of two floats, default=None
+        The mean absolute value of signals and of gradients, by default of these.
     """
 
     def __init__(
@@ -71,13 +73,11 @@ class Objective:
         x: Tensor,
         input_gradients: Tensor | None = None,
         y: Tensor | None = None,
+        scales: tuple[float, float] | None = None,
     ):
         self.bank, self.layout, self.terms = bank, layout, dict(terms)
         self.x, self.input_gradients, self.y = x, input_gradients, y
-        self._scales = (
-            _mean_abs(x),
-            1.0 if input_gradients is None else _mean_abs(input_gradients),
-        )
+        self._scales = scales or (_mean_abs(x), _mean_abs(input_gradients))
 
     @property
     def n_rows(self) -> int:
@@ -88,6 +88,10 @@ class Objective:
     def device(self) -> torch.device:
         """The device of the signals."""
         return self.x.device
+
+    @property
+    def _data(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        return self.x, self.input_gradients, self.y
 
     def at(self, **strengths: float) -> "Objective":
         """Return the same objective with other strengths of the terms of these names."""
@@ -100,8 +104,7 @@ class Objective:
 
     def recast(self, kind: type["Objective"], layout: CoeffLayout) -> "Objective":
         """Return an objective of a kind and a transform, of the same data and terms."""
-        data = self.x, self.input_gradients, self.y
-        return kind(self.bank, layout, self.terms, *data)
+        return kind(self.bank, layout, self.terms, *self._data, self._scales)
 
     def of(self, bank: FilterBank) -> "Objective":
         """Return the same objective as a function of the parameters of another bank."""
@@ -110,17 +113,25 @@ class Objective:
         other.__dict__.pop("_norms", None)  # of the bank that this one had
         return other
 
+    def take(self, rows: np.ndarray) -> "Objective":
+        """Return the same objective of some of the signals, given by their numbers."""
+        data: Any = (None if a is None else a[rows] for a in self._data)
+        return type(self)(self.bank, self.layout, self.terms, *data)
+
+    def on(self, block: Any) -> "Objective":
+        """Return the same objective of a `Block`, with the scales that this one has."""
+        other, shape = copy(self), (len(block), -1, *self.layout.signal_shape)
+        other.x, other.y = block.x.reshape(shape), block.y
+        gradients = block.input_gradients
+        other.input_gradients = None if gradients is None else gradients.reshape(shape)
+        other.__dict__ |= {"_stand_ins": None}  # which pay where they serve often
+        other.__dict__.pop("_norms", None)
+        return other
+
     def layout_at(
         self, filters: Tensor, smoothing: float = 0.0, rows: Tensor | None = None
     ) -> CoeffLayout:
-        """Return the transform at filters, which may be chosen by them and the signals.
-
-        Parameters
-        ----------
-        filters : tensor of shape (level or 1, ndim or 1, 4, K)
-        smoothing, rows
-            As in an evaluation.
-        """
+        """Return the transform at filters; a subclass may choose it by the signals."""
         return self.layout
 
     @property
@@ -146,47 +157,44 @@ class Objective:
         value : float
         gradient : ndarray of shape (n_parameters,)
         """
-        if rows is None and (norms := self._counted_norms()):
-            parameters = np.reshape(theta, self.bank.original.shape)
-            value, slopes = self._evaluate(norms, parameters, smoothing)
-            return float(value), slopes.ravel()
-        original = self._as_original(theta).requires_grad_()
+        (result,) = evaluate_each([self], theta, smoothing, rows)
+        return result
+
+    def _at(self, theta: np.ndarray, smoothing: float, rows: Tensor | None) -> Point:
+        """Return what many evaluations at the same parameters have in common."""
+        point = Point(self.bank, theta)
+        with torch.inference_mode(False), torch.enable_grad():
+            layout = self.layout_at(point.filters, smoothing, rows)
+            point.maps = self._maps(layout, point.filters, collects=True)
+        return point
+
+    def _evaluate_at(
+        self, point: Point, smoothing: float, rows: Tensor | None
+    ) -> tuple[float, np.ndarray]:
+        """Evaluate the objective by a graph; see Note [gradient in closed form]."""
         values = []  # which are waited for at the end, where they are on a GPU
         with torch.inference_mode(False), torch.enable_grad():
-            filters = self.bank.filters(original)
-            layout = self.layout_at(filters, smoothing, rows)
-            maps = self._maps(layout, filters, collects=True)
             terms = self._signal_terms()
-            for batch in self._batches(maps, smoothing, rows) if terms else ():
+            for batch in self._batches(point.maps, smoothing, rows) if terms else ():
                 part: Any = 0
                 for term, weight in terms:
                     part = part + weight * term.value(batch)
                 if part.requires_grad:  # not of samples that nothing splits
                     part.backward()
                 values.append(part.detach().double())
-            outputs, slopes = maps.gradients()
+            outputs, slopes = point.maps.take_gradients()
             for penalty, weight in self._counted(FilterTerm):
-                part = weight * penalty.value(filters[..., 2, :])
+                part = weight * penalty.value(point.filters[..., 2, :])
                 values.append(part.detach())
                 outputs.append(part)
                 slopes.append(torch.ones_like(part))
-            (gradient,) = torch.autograd.grad(
-                outputs, original, slopes, allow_unused=True, materialize_grads=True
-            )
-        value = float(sum(map(float, values)))
-        return value, gradient.detach().numpy().ravel()  # for torch < 2.4
+            gradient = point.pull(outputs, slopes)
+        return float(sum(map(float, values))), gradient
 
     @cached_property
     def _norms(self) -> list[Norm]:
         """The norms of coefficients and scores, where there is a way without a graph."""
-        # A class that inherits `linearize` may make other filters of the parameters.
-        linearizes = "linearize" in vars(type(self.bank.parametrization))
-        if not linearizes or not Kernel.serves(self.layout, self.x):
-            return []
-        norms = [Norm(self.layout, self.x, is_adjoint=False)]
-        if self.input_gradients is not None:
-            norms.append(Norm(self.layout, self.input_gradients, is_adjoint=True))
-        return norms
+        return make_norms(self.bank, self.layout, self.x, self.input_gradients)
 
     def _counted_norms(self) -> list[tuple[Norm, float, float]]:
         """Return norms, strengths and scales, if no other terms count."""
@@ -202,16 +210,6 @@ class Objective:
         norms = [self._norms[i] for i in places]
         return list(zip(norms, weights, [self._scales[i] for i in places], strict=True))
 
-    def _evaluate(self, norms, parameters, smoothing=0.0):
-        """Return a weighted sum of norms, and its gradient; of each of many banks."""
-        filters, pull = self.bank.parametrization.linearize(parameters)
-        value, gradient = np.zeros(filters.shape[:-4]), np.zeros_like(filters)
-        for norm, weight, scale in norms:
-            part, slopes = norm(filters, smoothing * scale)
-            value = value + weight * part
-            gradient += weight * slopes
-        return value, pull(gradient)
-
     def values(self, original: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate the objective at many banks at once, all signals together.
 
@@ -226,8 +224,8 @@ class Objective:
         gradients : tensor of the shape of `original`
         """
         if norms := self._counted_norms():
-            results = self._evaluate(norms, original.detach().numpy())
-            return torch.from_numpy(results[0]), torch.from_numpy(results[1])
+            value, slopes = weighted_norms(self.bank, norms, original.detach().numpy())
+            return torch.from_numpy(value), torch.from_numpy(slopes)
         leaf = original.detach().requires_grad_()
         with torch.inference_mode(False), torch.enable_grad():
             filters = self.bank.filters(leaf)
@@ -248,7 +246,7 @@ class Objective:
     def report(self, theta: np.ndarray) -> dict[str, float]:
         """Evaluate every term at parameters, unweighted, by its name."""
         with torch.no_grad():
-            filters = self.bank.filters(self._as_original(theta))
+            filters = self.bank.at(theta)()
             totals: dict[str, Any] = {term.name: 0.0 for term in self.terms}
             maps = self._maps(self.layout_at(filters), filters)
             for batch in self._batches(maps):
@@ -317,10 +315,26 @@ class Objective:
             if isinstance(term, kind) and weight > 0 and not term.vanishes(tags)
         ]
 
-    def _as_original(self, theta: np.ndarray) -> Tensor:
-        """Return flat parameters in the shape that the bank has them in."""
-        flat = torch.tensor(theta, dtype=torch.float64)
-        return flat.reshape(self.bank.original.shape)
+
+def evaluate_each(
+    objectives: Iterable[Objective],
+    theta: np.ndarray,
+    smoothing: float = 0.0,
+    rows: Tensor | None = None,
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Evaluate objectives that differ in their signals alone, as each does itself.
+
+    Filters and maps are made once.
+    """
+    point = None
+    for objective in objectives:
+        if rows is None and (norms := objective._counted_norms()):
+            parameters = np.reshape(theta, objective.bank.original.shape)
+            result = weighted_norms(objective.bank, norms, parameters, smoothing)
+            yield float(result[0]), result[1].ravel()
+        else:
+            point = point or objective._at(theta, smoothing, rows)
+            yield objective._evaluate_at(point, smoothing, rows)
 
 
 def rows_per_batch(layout: CoeffLayout) -> int:
@@ -329,5 +343,5 @@ def rows_per_batch(layout: CoeffLayout) -> int:
     return max(1, BATCH_SIZE // size)
 
 
-def _mean_abs(x: Tensor) -> float:
-    return float(torch.linalg.vector_norm(x, 1)) / x.numel()
+def _mean_abs(x: Tensor | None) -> float:
+    return 1.0 if x is None else float(torch.linalg.vector_norm(x, 1)) / x.numel()

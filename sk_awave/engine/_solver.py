@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
 
 #: The outcomes that deserve a warning, what they mean, and what to do.
 OUTCOMES = {
@@ -70,13 +69,18 @@ class Function(Protocol):
         The number of rows.
     device : torch.device
         Where the numbers of rows are needed.
+
+    Notes
+    -----
+    Where rows are not all at hand, it has a method ``batches(size, seed)``, which returns
+    an iterable of mini-batches (with a length), twice each. Those are then its `rows`.
     """
 
     n_rows: int
     device: torch.device
 
     def __call__(
-        self, theta: np.ndarray, *, smoothing: float = 0.0, rows: Tensor | None = None
+        self, theta: np.ndarray, *, smoothing: float = 0.0, rows: Any = None
     ) -> tuple[float, np.ndarray]:
         """Return value and gradient, of some rows or of all."""
 

@@ -151,13 +151,8 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     value at the Haar wavelet: the solver has absolute thresholds. As many banks as make a
     batch are evaluated together.
     """
-    n = len(objective.x)
-    rows = rng.choice(n, min(n, SCREEN_ROWS), replace=False)
-    data: Any = [
-        None if a is None else a[rows]
-        for a in (objective.x, objective.input_gradients, objective.y)
-    ]
-
+    n = objective.n_rows
+    few = objective.take(rng.choice(n, min(n, SCREEN_ROWS), replace=False))
     made: dict[Any, tuple[Objective, int]] = {}
 
     def few_by(parametrization: Any, theta: Tensor) -> tuple[Objective, int]:
@@ -168,14 +163,13 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
             bank = FilterBank(filters.numpy(), Fixed(parametrization.tags))
             bank.parametrization = parametrization  # of parameters that are not its own
             size = max(layout.n_coeffs_per_channel, math.prod(layout.signal_shape))
-            n_banks = max(1, BATCH_SIZE // (data[0].shape[:2].numel() * size))
-            few = type(objective)(bank, layout, objective.terms, *data)
-            made[key] = few, n_banks
+            n_banks = max(1, BATCH_SIZE // (few.x.shape[:2].numel() * size))
+            made[key] = few.of(bank).recast(type(few), layout), n_banks
         return made[key]
 
     def evaluate(parametrization: Any, theta: Tensor) -> tuple[Tensor, Tensor]:
-        few, n_banks = few_by(parametrization, theta)
-        parts = [few.values(part[:, None, None]) for part in theta.split(n_banks)]
+        function, n_banks = few_by(parametrization, theta)
+        parts = [function.values(part[:, None, None]) for part in theta.split(n_banks)]
         values, gradients = map(torch.cat, zip(*parts, strict=True))
         return values, gradients.reshape(theta.shape)
 

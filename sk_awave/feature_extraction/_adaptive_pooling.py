@@ -35,6 +35,7 @@ from sk_awave.feature_extraction._wavelet_pool import (
     Compression,
     WaveletPool,
 )
+from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
 from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
 
@@ -247,6 +248,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         self : object
             Fitted transformer.
         """
+        refuse_dask_array(self, X)
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -291,6 +293,8 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
             The features, by wavelet, channel and band; with the dtype of `X`.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "transform", X)
         rows, order = self._validate(X, reset=False)
         features = self._pools.compute(rows)[np.argsort(order)]
         if not isinstance(X, torch.Tensor):

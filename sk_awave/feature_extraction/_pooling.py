@@ -22,6 +22,7 @@ from sk_awave.feature_extraction._ragged import (
     sort_by_length,
 )
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
+from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
 from sk_awave.utils._sklearn import Interval, fit_context
 from sk_awave.utils._validation import channel_names_in, validate_signals
 
@@ -179,6 +180,7 @@ class SubbandPooling(BaseOfBands):
         TypeError
             If `transformer` has no ``layout_`` once it is fitted.
         """
+        refuse_dask_array(self, X)
         pool = self._make_pool()
         pool.check(type(self).__name__)
         X, is_missing = self._fill_ends(X)
@@ -216,6 +218,8 @@ class SubbandPooling(BaseOfBands):
             those of `fit`.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "transform", X)
         layout = self.transformer_.layout_
         X, is_missing = self._fill_ends(X, layout.signal_shape[-1])
         parts, order = self._parts(X, is_missing)

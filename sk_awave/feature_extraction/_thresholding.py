@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.feature_extraction._base import BaseOfBands
+from sk_awave.utils._dask import is_dask_array, map_rows
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -244,6 +245,8 @@ class WaveletThresholder(BaseOfBands):
             back to its device.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            return map_rows(self, "transform", X)
         flat = self.transformer_.transform(X)
         is_tensor = isinstance(flat, torch.Tensor)
         shrunk = self._shrink(flat.cpu().numpy() if is_tensor else np.asarray(flat))

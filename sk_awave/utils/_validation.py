@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array, validate_data
 
+from sk_awave.utils._dask import refuse_dask_array
 from sk_awave.utils._sklearn import (
     _check_feature_names,
     _check_feature_names_in,
@@ -123,6 +124,7 @@ def validate_signals(estimator, X, *, reset):
     -------
     ndarray or tensor of float32 or float64, of the shape of `X`
     """
+    refuse_dask_array(estimator, X)
     is_tensor = isinstance(X, torch.Tensor)
     shape = tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) > 2:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sk_awave.engine import CoeffLayout, FilterBank, SignalTerm, Tree
-from sk_awave.engine import _objective as module
+from sk_awave.engine import _direct as module
 from sk_awave.engine._lattice import Orthogonal, linearize_angles
 from sk_awave.engine._library import instruction_sets
 from sk_awave.engine._objective import Objective

@@ -1,0 +1,44 @@
+"""Parameters of a bank, and the way of gradients back to them."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sk_awave.engine._batch import Maps
+from sk_awave.engine._filter_bank import FilterBank
+
+
+class Point:
+    """Filters at parameters, with the graph that leads back, as often as it is asked.
+
+    Parameters
+    ----------
+    bank : FilterBank
+    theta : ndarray of shape (n_parameters,)
+
+    Attributes
+    ----------
+    filters : tensor of shape (level or 1, ndim or 1, 4, K)
+    maps : Maps
+        What collects gradients at the filters, for those who set it.
+    """
+
+    maps: Maps
+
+    def __init__(self, bank: FilterBank, theta: np.ndarray):
+        flat = torch.tensor(theta, dtype=torch.float64)
+        with torch.inference_mode(False), torch.enable_grad():
+            self._original = flat.reshape(bank.original.shape).requires_grad_()
+            self.filters = bank.filters(self._original)
+
+    def pull(self, outputs: list[Tensor], slopes: list[Tensor]) -> np.ndarray:
+        """Return the gradient of functions of the filters, whose slopes are known."""
+        (gradient,) = torch.autograd.grad(
+            outputs,
+            self._original,
+            slopes,
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        return gradient.detach().numpy().ravel()  # for torch < 2.4
