@@ -59,7 +59,7 @@ class DifferentiableInverse:
     def is_differentiable(self, X):
         """Tell whether the inverse is, and returns samples of the shape of `X`."""
         coefficients = self._at(X)
-        with self._evaluating():
+        with self._evaluating(), torch.enable_grad():
             samples = self.transformer.inverse_transform(coefficients)
         size = math.prod(np.shape(X))
         return samples.grad_fn is not None and samples.numel() == size
