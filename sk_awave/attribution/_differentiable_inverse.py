@@ -60,7 +60,7 @@ class DifferentiableInverse(Inverse):
     def is_differentiable(self, X):
         """Tell whether the inverse is, and returns samples of the shape of `X`."""
         coefficients = self._at(X)
-        with self._evaluating():
+        with self._evaluating(), torch.enable_grad():
             samples = self.transformer.inverse_transform(coefficients)
         self.n_components = coefficients[0].numel()
         size = math.prod(np.shape(X))

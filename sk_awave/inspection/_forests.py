@@ -88,7 +88,7 @@ class Forest:
         n_features = self.estimator.n_features_in_
         if np.shape(features) == (n_features,) and np.asarray(features).dtype == bool:
             features = np.flatnonzero(features)
-        features = np.atleast_1d(np.asarray(features, dtype=object)).tolist()
+        features = np.ravel(np.asarray(features, dtype=object)).tolist()
         known = {name: i for i, name in enumerate(self.names)}
         columns = [known.get(f, f) for f in features]
         right = all(
@@ -161,8 +161,9 @@ class Forest:
         """Return what boosting starts from, which must be the same for every row."""
         model = without_feature_names(self.estimator)
         read = getattr(model, "decision_function", model.predict)
-        start = read(rows).reshape(len(rows), -1) - of_trees
-        if np.ptp(start, axis=0).max() > 1e-8 * (1 + np.abs(start).max()):
+        outputs = read(rows).reshape(len(rows), -1)
+        start = outputs - of_trees
+        if np.ptp(start, axis=0).max() > 1e-8 * np.abs(outputs).max():
             raise ValueError(
                 f"{self._caller} with y=None needs a constant to boost from. Got "
                 f"init={self.estimator.init!r} instead: pass y, or fit with init=None."

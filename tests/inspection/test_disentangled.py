@@ -468,7 +468,7 @@ def test_names_and_frames():
     X = pd.DataFrame(uniform(), columns=list("abcd"))
     forest = RandomForestRegressor(**SMALL).fit(X, X["a"] * X["b"])
     by_index = disentangled_attributions(forest, X[:9], [0, 1], background=X)
-    for group in (["a", "b"], ("b", 0), np.array([True, True, False, False])):
+    for group in (["a", "b"], ("b", 0), [(0, 1)], np.array([True, True, False, False])):
         scores = disentangled_attributions(forest, X[:9], group, background=X)
         np.testing.assert_allclose(scores, by_index, atol=EXACT)
     curves = attribution_curves(forest, X, "b", custom_values={"b": [0.0, 0.5]})
@@ -580,3 +580,6 @@ def test_boosting_from_a_model_needs_targets():
     ask = {"background": X, "centered": False}
     scores = disentangled_attributions(zero, X, range(10), **ask)
     np.testing.assert_allclose(scores, zero.predict(X))
+    large = GradientBoostingRegressor(init="zero", **SMALL).fit(X, 1e15 * y)
+    scores = disentangled_attributions(large, X, range(10), **ask)
+    np.testing.assert_allclose(scores, large.predict(X))
