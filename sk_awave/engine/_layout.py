@@ -255,7 +255,7 @@ class CoeffLayout:
         return [p + name for p in self.prefixes(channel_names) for name in names]
 
     def prefixes(self, channel_names: Sequence[str] | None = None) -> list[str]:
-        """Return what precedes names of a channel: 'ch0_', 'Fz_', '' of the only one."""
+        """Return what precedes names of channels: ``ch0_``, ``Fz_``; nothing of one."""
         if channel_names is None:
             n_channels = self.n_channels or 1
             if n_channels == 1:
