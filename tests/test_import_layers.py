@@ -19,7 +19,7 @@ ALLOWED = {
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},
-    "inspection": {"engine", "decomposition"},
+    "inspection": {"utils", "engine", "attribution", "decomposition"},
     "feature_extraction": {"utils", "engine", "attribution", "decomposition"},
     "distillation": {
         "utils",

@@ -2,6 +2,8 @@
 
 import heapq
 import warnings
+from functools import partial
+from numbers import Integral
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -9,6 +11,117 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._attribution_tree import AttributionTree
 from sk_awave.attribution._connectivity import make_connectivity
+from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
+from sk_awave.utils._validation import as_batch
+
+
+@validate_params(
+    {"target": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})]},
+    prefer_skip_nested_validation=True,
+)
+def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="auto"):
+    r"""Join the coefficients of a sample into groups that a model uses together.
+
+    Agglomerative contextual decomposition [1]_ on a graph. At first each coefficient is a
+    group. The interaction of two groups is the score of both together, less their own
+    scores:
+
+    .. math:: I(a, b) = \mathrm{CD}(a \cup b) - \mathrm{CD}(a) - \mathrm{CD}(b)
+
+    The two neighbours of the largest :math:`|I|` are joined, and so on, until no two
+    groups are neighbours. A model that adds up what it sees has no interactions. Where
+    it needs two coefficients at once, the two are joined early.
+
+    Parameters
+    ----------
+    decomposition : fitted ContextualDecomposition
+        With ``groups="coefficients"``.
+
+    x : array-like or tensor of the shape of a sample in fit
+        The sample.
+
+    connectivity : {"tree", "bands"}, matrix or None, default="tree"
+        Which coefficients are neighbours:
+
+        - "tree": the next ones in the same band, along each axis; those of the next
+          coarser and the next finer band at the same time or place; and those of the
+          other bands of the same level at the same place (of an image, horizontal,
+          vertical and diagonal details; the approximation and the coarsest details). Of
+          several channels, also the same coefficient of each other channel. Not defined
+          for wavelet packets;
+        - "bands": the next ones in the same band of the same channel only. Bands are
+          never joined: the result is a forest;
+        - a matrix of shape (n_components, n_components), dense or sparse: those that are
+          not zero, in either direction. This serves other transformers, and raw
+          features;
+        - None: all pairs, of at most 200 coefficients.
+
+    target : int or "auto", default="auto"
+        The output that is scored. "auto" is that of the decomposition.
+
+    Returns
+    -------
+    tree : AttributionTree
+        The merges, with the interaction and the score of each. Of a connectivity that is
+        not connected it is a forest: `children`, `interactions` and `counts` have a row
+        fewer for each further tree. ``tree.linkage()`` joins its trees at one height
+        above all others, with no interactions, so that ``dendrogram`` can draw it.
+
+    Raises
+    ------
+    NotFittedError
+        If the decomposition is not fitted.
+
+    TypeError
+        If `connectivity` needs wavelet coefficients, and the decomposition has none.
+
+    ValueError
+        If `x` is not one sample, the groups of the decomposition are not the
+        coefficients, there is no such output, or the connectivity cannot be had.
+
+    Warns
+    -----
+    UserWarning
+        If the matrix of the connectivity is not connected.
+
+    See Also
+    --------
+    ContextualDecomposition : Scores groups of your own.
+    sk_awave.inspection.AttributionTreeDisplay : Draws the groups.
+
+    Notes
+    -----
+    The published rule joins, in each round, all groups above a percentile of the scores.
+    Here exactly two are joined, with no percentile to choose, and the graph may be any.
+    Ties go to the coefficients that come first. Where interactions are no more than
+    rounding errors, the order of merges means nothing.
+
+    On the tree of a wavelet about nine groups are scored for each coefficient.
+
+    References
+    ----------
+    .. [1] C. Singh, W. J. Murdoch, B. Yu. "Hierarchical interpretations for neural
+       network predictions." ICLR 2019. arXiv:1806.05337.
+
+    Examples
+    --------
+    A model that needs two coefficients at once:
+
+    >>> import numpy as np
+    """
+    check_is_fitted(decomposition)
+    sample = as_batch(decomposition, x)
+    layout = getattr(decomposition.transformer, "layout_", None)
+    graph = make_connectivity(connectivity, layout, decomposition.n_components_)
+    n_trees, _ = connected_components(graph, directed=False)
+    if n_trees > 1 and not isinstance(connectivity, str):
+        warnings.warn(
+            f"The matrix 'connectivity' has {n_trees} components, which are never "
+            "joined: the result is a forest. Connect them for a single tree.",
+            stacklevel=3,
+        )
+    score = partial(decomposition._score_groups, sample, target=target)
+    return agglomerate(score, graph, decomposition.get_feature_names_out())
 
 
 def agglomerate(score, connectivity, names):

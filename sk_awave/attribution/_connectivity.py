@@ -4,10 +4,10 @@ Note [Parents]. Coefficient ``k`` of a detail band of level ``j`` and coefficien
 the band of level ``j + 1`` stand for the same time if ``4 K = 2 k + F - 1 - 2 d``. Here
 ``F`` is the number of taps, and ``d`` is 1, or ``F / 2`` with periodization. For, counted
 in samples of level ``j - 1``, the one is at ``2 k + d - h`` and the other at
-``4 K + 3 d - l - 2 h``, with the centres of energy ``l`` and ``h`` of the low-pass and the
-high-pass filter. The two filters of an orthonormal wavelet mirror each other, so that
-``l + h`` is ``F - 1`` whatever the wavelet. With an even ``F`` there are no ties. The
-stationary transform leaves out no sample: there it is ``K = k - 2^(j - 1)``, cyclically.
+``4 K + 3 d - l - 2 h``, with the delays ``l`` and ``h`` of the low-pass and the high-pass
+filter. The two filters of an orthonormal wavelet mirror each other, so that ``l + h`` is
+``F - 1`` whatever the wavelet. With an even ``F`` there are no ties. The stationary
+transform leaves out no sample: there it is ``K = k - 2^(j - 1)``, cyclically.
 """
 
 import itertools

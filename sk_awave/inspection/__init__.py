@@ -6,6 +6,7 @@ from sk_awave.inspection._functions import (
     frequency_response,
     wavelet_functions,
 )
+from sk_awave.inspection._plot._attribution_tree import AttributionTreeDisplay
 from sk_awave.inspection._plot._coefficients import (
     AttributionDisplay,
     CoefficientDisplay,
@@ -16,6 +17,7 @@ from sk_awave.inspection._plot._wavelet import FilterBankDisplay, WaveletDisplay
 
 __all__ = [
     "AttributionDisplay",
+    "AttributionTreeDisplay",
     "CoefficientDisplay",
     "FilterBankDisplay",
     "ObjectiveDisplay",

@@ -3,14 +3,15 @@
 import numpy as np
 
 from sk_awave.inspection._checks import (
-    as_batch,
     check_drawable,
     check_transformer,
     split_channel,
 )
 from sk_awave.inspection._plot._mosaic import make_mosaic
 from sk_awave.inspection._plot._panels import SIGNED, draw_image, label, make_panels
+from sk_awave.inspection._plot._tiles import frame_bands, tile_edges
 from sk_awave.inspection._times import coefficient_times
+from sk_awave.utils._validation import as_batch
 
 
 class _BandDisplay:
@@ -80,11 +81,7 @@ class _BandDisplay:
         above.sharex(rows)
         above.tick_params(labelbottom=False)
         for row, (name, band) in enumerate(bands.items()):
-            order = np.argsort(self.times[name])
-            times = self.times[name][order]
-            step = times[1] - times[0] if len(times) > 1 else len(self.signal)
-            edges = times - step / 2
-            edges = np.append(edges, edges[-1] + step)
+            order, edges = tile_edges(self.times[name], len(self.signal))
             y = row - 0.5, row + 0.5
             mesh = rows.pcolormesh(edges, y, band[order][np.newaxis], **colours)
         rows.set_yticks(range(len(bands)), list(bands))
@@ -104,13 +101,8 @@ class _BandDisplay:
         right.set_xticks([])
         right.set_yticks([])
         label(right, title="bands")
-        for name, (top, side) in corners.items():
-            height, width = bands[name].shape
-            x, y = side + np.array([0, width]) - 0.5, top + np.array([0, height]) - 0.5
-            frame = x[[0, 1, 1, 0, 0]], y[[0, 0, 1, 1, 0]]
-            right.plot(*frame, color="0.5", linewidth=0.5)
-            if height >= len(mosaic) / 6:  # smaller ones have no room for a name
-                right.text(x[0], y[0], f" {name}", fontsize="xx-small", va="top")
+        shapes = {name: band.shape for name, band in bands.items()}
+        frame_bands(right, shapes, corners, len(mosaic))
         return mappable, "bottom"
 
 
