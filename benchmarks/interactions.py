@@ -54,7 +54,7 @@ CASES = {
 
 
 def learn(shape, transformer, names, seed, n_test):
-    """Return a network, test samples, and where in these the two coefficients interact."""
+    """Return a network, its R2, test samples, and where the two interact in them."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((N_TRAIN + 1000, *shape))
     Xt = transformer.fit_transform(X)
@@ -124,7 +124,9 @@ def study(shape, transformer, names, n_networks, n_test):
         every, pairs = np.array(every), "tree" if connectivity else "all"
         strong = every[interacts].mean()
         elapsed = seconds[rule, connectivity]
-        print(f"{rule:24}  {pairs:5}  {strong:18.1%}  {every.mean():12.1%}  {elapsed:10.3f}")
+        print(
+            f"{rule:24}  {pairs:5}  {strong:18.1%}  {every.mean():12.1%}  {elapsed:10.3f}"
+        )
 
 
 def main():

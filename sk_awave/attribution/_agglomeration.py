@@ -1,8 +1,8 @@
 """Agglomerative contextual decomposition: which coefficients a model joins."""
 
+import copy
 import heapq
 import warnings
-from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -29,13 +29,14 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
     .. math:: I(a, b) = \mathrm{CD}(a \cup b) - \mathrm{CD}(a) - \mathrm{CD}(b)
 
     The two neighbours of the largest :math:`|I|` are joined, and so on, until no two
-    groups are neighbours. A model that adds up what it sees has no interactions. Where
-    it needs two coefficients at once, the two are joined early.
+    groups are neighbours. A model that only adds up what it sees has no interactions.
+    Where it needs two coefficients at once, they are joined early.
 
     Parameters
     ----------
     decomposition : fitted ContextualDecomposition
-        With ``groups="coefficients"``.
+        With ``groups="coefficients"``, or with other groups that do not overlap. These
+        are then joined in place of single coefficients.
 
     x : array-like or tensor of the shape of a sample in fit
         The sample.
@@ -49,12 +50,12 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
           vertical and diagonal details; the approximation and the coarsest details). Of
           several channels, also the same coefficient of each other channel. Not defined
           for wavelet packets;
-        - "bands": the next ones in the same band of the same channel only. Bands are
-          never joined: the result is a forest;
-        - a matrix of shape (n_components, n_components), dense or sparse: those that are
-          not zero, in either direction. This serves other transformers, and raw
-          features;
-        - None: all pairs, of at most 200 coefficients.
+        - "bands": only the next ones in the same band of the same channel. Bands are
+          never joined, so the result is a forest;
+        - a matrix of shape (n_units, n_units), dense or sparse, with a row for each
+          coefficient or group: those that are not zero, in either direction. It serves
+          other transformers, features without a transformer, and groups;
+        - None: all pairs, of at most 200 units.
 
     target : int or "auto", default="auto"
         The output that is scored. "auto" is that of the decomposition.
@@ -62,10 +63,10 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
     Returns
     -------
     tree : AttributionTree
-        The merges, with the interaction and the score of each. Of a connectivity that is
-        not connected it is a forest: `children`, `interactions` and `counts` have a row
-        fewer for each further tree. ``tree.linkage()`` joins its trees at one height
-        above all others, with no interactions, so that ``dendrogram`` can draw it.
+        The merges, with their interactions and scores. If the graph is not connected, it
+        is a forest: ``children``, ``interactions`` and ``counts`` have one row fewer for
+        each further tree. ``tree.linkage()`` joins the trees above all merges, at one
+        height, so that scipy's ``dendrogram`` draws them.
 
     Raises
     ------
@@ -76,8 +77,8 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
         If `connectivity` needs wavelet coefficients, and the decomposition has none.
 
     ValueError
-        If `x` is not one sample, the groups of the decomposition are not the
-        coefficients, there is no such output, or the connectivity cannot be had.
+        If `x` is not one sample, groups of the decomposition overlap, there is not one
+        output to be scored, or there is no such graph.
 
     Warns
     -----
@@ -91,12 +92,15 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
 
     Notes
     -----
-    The published rule joins, in each round, all groups above a percentile of the scores.
-    Here exactly two are joined, with no percentile to choose, and the graph may be any.
-    Ties go to the coefficients that come first. Where interactions are no more than
-    rounding errors, the order of merges means nothing.
+    The published rule adds, in each round, all units above a percentile of the scores.
+    Here two groups are joined at a time. There is no percentile to choose, and any graph
+    will do. Ties go to the coefficients that come first. Where interactions are no larger
+    than rounding errors, the order of the merges means nothing.
 
-    On the tree of a wavelet about nine groups are scored for each coefficient.
+    The bias of a layer is shared out anew in each score. So a linear model with an
+    intercept has interactions, too.
+
+    On the tree of a signal, about nine groups are scored for each coefficient.
 
     References
     ----------
@@ -105,23 +109,74 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
 
     Examples
     --------
-    A model that needs two coefficients at once:
+    A model that takes the smaller of two coefficients, a parent and its child:
 
     >>> import numpy as np
+    >>> from sk_awave import WaveletTransformer
+    >>> from sk_awave.attribution import (
+    ...     ContextualDecomposition,
+    ...     agglomerate_attributions,
+    ... )
+    >>> X = np.random.default_rng(0).standard_normal((2, 8))
+    >>> wavelet = WaveletTransformer("haar", level=2).fit(X)
+    >>> def model(x):
+    ...     child = (x[:, 4] - x[:, 5]) / 2**0.5
+    ...     parent = (x[:, 4] + x[:, 5] - x[:, 6] - x[:, 7]) / 2
+    ...     return child - (child - parent).relu()
+    >>> decomposition = ContextualDecomposition(wavelet, model, groups="coefficients")
+    >>> tree = agglomerate_attributions(decomposition.fit(X), X[0])
+    >>> tree.names[tree.groups(1)[-1]]
+    array(['cD2_1', 'cD1_2'], dtype=object)
+    >>> tree.interactions.round(2) + 0.0
+    array([0.63, 0.  , 0.  , 0.  , 0.  , 0.  , 0.  ])
     """
     check_is_fitted(decomposition)
     sample = as_batch(decomposition, x)
-    layout = getattr(decomposition.transformer, "layout_", None)
-    graph = make_connectivity(connectivity, layout, decomposition.n_components_)
+    graph = _graph(decomposition, connectivity)
+    score = _scorer(decomposition, sample, target)
+    return agglomerate(score, graph, decomposition.get_feature_names_out())
+
+
+def _graph(decomposition, connectivity):
+    """Return the graph of the groups of a decomposition; warn if it falls apart."""
+    single = isinstance(decomposition.groups, str)
+    single = single and decomposition.groups == "coefficients"
+    layout = getattr(decomposition.transformer, "layout_", None) if single else None
+    graph = make_connectivity(connectivity, layout, len(decomposition.groups_))
     n_trees, _ = connected_components(graph, directed=False)
     if n_trees > 1 and not isinstance(connectivity, str):
         warnings.warn(
             f"The matrix 'connectivity' has {n_trees} components, which are never "
             "joined: the result is a forest. Connect them for a single tree.",
-            stacklevel=3,
+            stacklevel=4,
         )
-    score = partial(decomposition._score_groups, sample, target=target)
-    return agglomerate(score, graph, decomposition.get_feature_names_out())
+    return graph
+
+
+def _scorer(decomposition, sample, target):
+    """Return the function from sets of units, as booleans, to scores."""
+    units = decomposition.groups_
+    if (units.sum(axis=0) > 1).any():
+        raise ValueError(
+            "agglomerate_attributions joins groups that do not overlap, which those of "
+            "the decomposition do."
+        )
+    owner, is_owned = units.argmax(axis=0), units.any(axis=0)
+    scorer = copy.copy(decomposition)
+    if target != "auto":
+        scorer.teacher_ = scorer.teacher_.replace(target=target)
+    asked = scorer.teacher_.target
+    if isinstance(asked, list) or asked in ("all", "label"):
+        raise ValueError(
+            "agglomerate_attributions scores one output, and the decomposition has "
+            f"target={asked!r}. Set target to an int."
+        )
+
+    def score(sets):
+        scorer.groups_ = sets[:, owner] & is_owned
+        return scorer.transform(sample)[0]
+
+    return score
 
 
 def agglomerate(score, connectivity, names):

@@ -85,7 +85,9 @@ def borders(labels, is_outlined):
     """
     labels = np.pad(labels, 1, constant_values=-1)
     is_outlined = np.pad(is_outlined, 1)
-    across = (labels[:, 1:] != labels[:, :-1]) & (is_outlined[:, 1:] | is_outlined[:, :-1])
+    across = (labels[:, 1:] != labels[:, :-1]) & (
+        is_outlined[:, 1:] | is_outlined[:, :-1]
+    )
     down = (labels[1:] != labels[:-1]) & (is_outlined[1:] | is_outlined[:-1])
     return across[1:-1].nonzero(), down[:, 1:-1].nonzero()
 
