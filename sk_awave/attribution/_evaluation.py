@@ -50,7 +50,7 @@ def apply_stage(stage, x):
         x = x.to(like.device, like.dtype)
     try:
         outputs = stage(x)
-    except torch.cuda.OutOfMemoryError:
+    except (torch.cuda.OutOfMemoryError, NotImplementedError):
         raise
     except (RuntimeError, IndexError) as error:
         sample = tuple(x.shape[1:])

@@ -138,7 +138,7 @@ def input_gradients(
     method, n_steps = teacher.method, teacher.n_steps
     targets = Targets(teacher, y, len(samples))
     baselines = _check_baselines(baselines, samples, teacher)
-    device = _choose_device(device, teacher, samples)
+    device = choose_device(device, teacher, samples, "input_gradients")
     size = batch_size or max(1, _CHUNK_SIZE // samples[0].numel())
 
     def compute(n_steps):
@@ -262,15 +262,16 @@ def _check_baselines(baselines, samples, teacher):
     return baselines
 
 
-def _choose_device(device, teacher, samples):
+def choose_device(device, teacher, samples, owner):
+    """Return the device to compute on; `owner` is whose parameter `device` is."""
     if device == "auto":
         return samples.device if teacher.device is None else teacher.device
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            "The 'device' parameter of input_gradients must be 'auto' or a torch device "
-            f"that exists here. Got {device!r} instead."
+            f"The 'device' parameter of {owner} must be 'auto' or a torch device that "
+            f"exists here. Got {device!r} instead."
         ) from error
 
 

@@ -24,6 +24,15 @@ def check_target(target):
     return indices if is_list else indices[0]
 
 
+def check_single_target(target, instead):
+    """Raise ValueError if a target is several outputs, or depends on labels."""
+    if isinstance(target, list) or target in ("all", "label"):
+        raise ValueError(
+            f"transform takes no labels and returns the scores of one target. Got "
+            f"target={target!r}. Use {instead} instead."
+        )
+
+
 class Targets:
     """The outputs that are differentiated at each sample.
 

@@ -8,10 +8,10 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sk_awave.attribution._affine import probe_affine
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
+from sk_awave.attribution._linear_inverse import LinearInverse
+from sk_awave.attribution._targets import check_single_target
 from sk_awave.attribution._teacher import as_teacher
-from sk_awave.engine import CoeffLayout
 from sk_awave.utils._sklearn import (
     Interval,
     _check_feature_names_in,
@@ -149,18 +149,12 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             If the transformer has no inverse or one that is not linear, or `Teacher` or
             `input_gradients` cannot use the teacher.
         """
-        if not hasattr(self.transformer, "inverse_transform"):
-            raise TypeError(
-                "The transformer must have an inverse_transform, which "
-                f"{type(self.transformer).__name__} has not."
-            )
-        check_is_fitted(self.transformer)
         samples = validate_signals(self, X, reset=True)
+        self._inverse = LinearInverse(self.transformer, X[:1])
         teacher = as_teacher(self.teacher)
         with torch.no_grad():
             teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
-        self.n_components_ = self._coefficients(X[:1]).shape[1]
-        self._inverse = None if _is_wavelet(self.transformer) else self._probe_inverse()
+        self.n_components_ = self._inverse.n_components
         self._baselines = samples if teacher.method == "expected_gradients" else None
         self.teacher_ = teacher
         return self
@@ -185,12 +179,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             If the teacher has a list of targets, or labels for them: see `attributions`.
         """
         check_is_fitted(self)
-        target = self.teacher_.target
-        if isinstance(target, list) or target in ("all", "label"):
-            raise ValueError(
-                f"transform takes no labels and returns the scores of one target. Got "
-                f"target={target!r}. Use attributions(X, y) instead."
-            )
+        check_single_target(self.teacher_.target, "attributions(X, y)")
         return self.attributions(X)
 
     def attributions(self, X, y=None) -> np.ndarray:
@@ -222,9 +211,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             random_state=self.random_state,
         )
         targets = torch.as_tensor(field).reshape(-1, *samples.shape)
-        scores = torch.stack([self._adjoint(target) for target in targets])
+        scores = torch.stack([self._inverse.adjoint(target) for target in targets])
         if self.teacher_.multiplies:
-            scores = scores * self._coefficients(X).to(scores)
+            scores = scores * self._inverse.coefficients(X).to(scores)
         scores = scores[0] if field.ndim == samples.ndim else scores
         return scores if isinstance(field, torch.Tensor) else scores.numpy()
 
@@ -244,48 +233,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        if hasattr(self.transformer, "get_feature_names_out"):
-            return self.transformer.get_feature_names_out(input_features)
-        names = [f"transformimportance{i}" for i in range(self.n_components_)]
-        return np.asarray(names, dtype=object)
-
-    def _coefficients(self, X):
-        """Return the coefficients as a tensor of shape (n_samples, n_components)."""
-        if isinstance(X, torch.Tensor) and not _is_wavelet(self.transformer):
-            X = X.detach().cpu().numpy()
-        Xt = self.transformer.transform(X)
-        if isinstance(Xt, torch.Tensor):
-            return Xt
-        Xt = torch.tensor(Xt.toarray() if hasattr(Xt, "toarray") else np.asarray(Xt))
-        return Xt.reshape(len(X), -1)  # SparsePCA drops the axis of a single sample
-
-    def _probe_inverse(self):
-        """Find the affine map that the inverse is, or raise ValueError."""
-        inverse, cause = None, None
-        try:
-            inverse = probe_affine(self.transformer.inverse_transform, self.n_components_)
-        except (TypeError, ValueError) as error:
-            cause = error
-        if inverse is None or inverse.weight.shape[-1] != self.n_features_in_:
-            raise ValueError(
-                "The inverse of the transformer must be linear (up to an offset), which "
-                f"that of {type(self.transformer).__name__} is not."
-            ) from cause
-        return inverse
-
-    def _adjoint(self, field):
-        """Apply the adjoint of the linear inverse to fields of the shape of samples."""
-        if self._inverse is not None:
-            return self._inverse.adjoint(field.flatten(1))
-        return self.transformer.inverse_transform_adjoint(field)
+        return self._inverse.names(self, input_features)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _is_wavelet(transformer):
-    """Tell a wavelet transformer by the layout of its coefficients."""
-    return isinstance(getattr(transformer, "layout_", None), CoeffLayout)
