@@ -85,7 +85,13 @@ for name in ("cD2_4", "cD1_8", "cA3_2"):
 # branch is the number of its merge. All coefficients together have the score
 # of the output.
 plt.figure(figsize=(8, 3), layout="constrained")
-dendrogram(tree.linkage(), labels=tree.names, leaf_rotation=90)
+dendrogram(
+    tree.linkage(),
+    labels=tree.names,
+    leaf_rotation=90,
+    color_threshold=0,
+    above_threshold_color="C0",
+)
 plt.ylabel("merge")
 plt.show()
 print(f"score of all: {tree.scores[-1]:.3f}")
