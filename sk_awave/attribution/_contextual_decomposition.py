@@ -24,10 +24,8 @@ from sk_awave.utils._sklearn import (
 )
 from sk_awave.utils._validation import as_tensor, validate_signals
 
-#: The values of the widest activation of a chunk: what the cache of a CPU holds, and what
-#: keeps a GPU busy.
-_CHUNK_SIZES = {"cpu": 2**18}
-_CHUNK_SIZE = 2**24
+#: The values of the widest activation of a chunk: what the cache of a CPU holds.
+_CHUNK_SIZE = 2**18
 
 
 class ContextualDecomposition(TransformerMixin, BaseEstimator):
@@ -71,8 +69,8 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
 
     batch_size : int, default=None
         The number of samples that are decomposed at a time, with all groups. By default
-        as many samples, or groups of one sample, as the widest activation of the model
-        has about 260,000 values for (16 million on a GPU). It changes nothing else.
+        as many samples, or groups of one sample, as make the widest activation of the
+        model about 260,000 values. It changes nothing else.
 
     device : str or torch.device, default="auto"
         As in `input_gradients`.
@@ -277,7 +275,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         samples = as_tensor(validate_signals(self, X, reset=False))
         coefficients = self._inverse.coefficients(X)
         device = choose_device(self.device, self.teacher_, samples, type(self).__name__)
-        size = _CHUNK_SIZES.get(device.type, _CHUNK_SIZE) // self._width
+        size = _CHUNK_SIZE // self._width
         n_rows = self.batch_size or max(1, size // len(self.groups_))
         n_groups = len(self.groups_) if self.batch_size else max(1, size)
         masks = torch.from_numpy(self.groups_).to(coefficients).split(n_groups)

@@ -130,13 +130,21 @@ def decomposition_rule(*functions):
 
     Examples
     --------
-    The relevant part of a softmax that weighs as the model does:
+    A function that takes the scale of each sample for a constant:
 
     >>> import torch
-    >>> from sk_awave.attribution import decomposition_rule
-    >>> @decomposition_rule(torch.special.log_softmax)
-    ... def log_softmax(func, total, x, dim, **kwargs):
-    ...     return x.relevant - (total.exp() * x.relevant).sum(dim, keepdim=True)
+    >>> from torch.overrides import wrap_torch_function
+    >>> from sk_awave.attribution import ContextualDecomposition, decomposition_rule
+    >>> @wrap_torch_function(lambda x: (x,))
+    ... def normalize(x):
+    ...     return x / x.norm(dim=1, keepdim=True)
+    >>> @decomposition_rule(normalize)
+    ... def rule(func, total, x):
+    ...     return x.relevant / x.total.norm(dim=1, keepdim=True)
+    >>> X = torch.tensor([[3.0, 4.0]])
+    >>> model = lambda x: normalize(x).sum(1)
+    >>> ContextualDecomposition(None, model, groups="coefficients").fit_transform(X)
+    tensor([[0.6000, 0.8000]])
     """
 
     def register(rule):
