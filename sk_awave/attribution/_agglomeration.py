@@ -6,11 +6,13 @@ import warnings
 from numbers import Integral
 
 import numpy as np
+import torch
 from scipy.sparse.csgraph import connected_components
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._attribution_tree import AttributionTree
 from sk_awave.attribution._connectivity import make_connectivity
+from sk_awave.attribution._targets import Targets
 from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
 from sk_awave.utils._validation import as_batch
 
@@ -139,9 +141,9 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
 
 def _graph(decomposition, connectivity):
     """Return the graph of the groups of a decomposition; warn if it falls apart."""
-    single = isinstance(decomposition.groups, str)
-    single = single and decomposition.groups == "coefficients"
-    layout = getattr(decomposition.transformer, "layout_", None) if single else None
+    groups, layout = decomposition.groups, None
+    if isinstance(groups, str) and groups == "coefficients":
+        layout = getattr(decomposition.transformer, "layout_", None)
     graph = make_connectivity(connectivity, layout, len(decomposition.groups_))
     n_trees, _ = connected_components(graph, directed=False)
     if n_trees > 1 and not isinstance(connectivity, str):
@@ -161,22 +163,31 @@ def _scorer(decomposition, sample, target):
             "agglomerate_attributions joins groups that do not overlap, which those of "
             "the decomposition do."
         )
+    scorer, index = copy.copy(decomposition), _target(decomposition, sample, target)
     owner, is_owned = units.argmax(axis=0), units.any(axis=0)
-    scorer = copy.copy(decomposition)
-    if target != "auto":
-        scorer.teacher_ = scorer.teacher_.replace(target=target)
-    asked = scorer.teacher_.target
-    if isinstance(asked, list) or asked in ("all", "label"):
-        raise ValueError(
-            "agglomerate_attributions scores one output, and the decomposition has "
-            f"target={asked!r}. Set target to an int."
-        )
 
     def score(sets):
         scorer.groups_ = sets[:, owner] & is_owned
-        return scorer.transform(sample)[0]
+        relevant, _ = scorer.decompose(sample)
+        return relevant[:, 0, index]
 
     return score
+
+
+def _target(decomposition, sample, target):
+    """Return the index of the output that is scored."""
+    teacher = decomposition.teacher_
+    if target != "auto":
+        teacher = teacher.replace(target=target)
+    if isinstance(teacher.target, list) or teacher.target in ("all", "label"):
+        raise ValueError(
+            "agglomerate_attributions scores one output, and the decomposition has "
+            f"target={teacher.target!r}. Set target to an int."
+        )
+    total = copy.copy(decomposition)
+    total.groups_ = np.zeros((1, decomposition.n_components_), dtype=bool)
+    _, outputs = total.decompose(sample)  # of nothing, all is irrelevant
+    return Targets(teacher, None, 1).select(torch.from_numpy(outputs[0]), slice(1)).item()
 
 
 def agglomerate(score, connectivity, names):
@@ -197,7 +208,8 @@ def agglomerate(score, connectivity, names):
     n_units = connectivity.shape[0]
     groups = list(np.eye(n_units, dtype=bool))
     scores = list(score(np.array(groups)))
-    near = {i: set(connectivity[[i]].indices.tolist()) for i in range(n_units)}
+    rows = np.split(connectivity.indices, connectivity.indptr[1:-1])
+    near = {i: set(row.tolist()) for i, row in enumerate(rows)}
     heap, children, interactions = [], [], []
 
     def push(pairs):

@@ -338,6 +338,20 @@ def test_one_of_several_outputs():
         agglomerate_attributions(several, X[0], target="all")
 
 
+def test_outputs_that_tie_are_not_mixed():
+    """The first one is predicted, whatever the rounding errors of a group."""
+    X = samples(16)
+    net = network(16)
+    decomposition = ContextualDecomposition(
+        None, lambda x: net(x) * torch.tensor([1.0, 1.0]), groups="coefficients"
+    ).fit(X)
+    trees = [
+        agglomerate_attributions(decomposition, X[0], connectivity=None, target=target)
+        for target in ("auto", 0)
+    ]
+    np.testing.assert_array_equal(trees[0].scores, trees[1].scores)
+
+
 def test_groups_are_joined_as_coefficients_are():
     """The bands as units, and two unions of coefficients, some in none."""
     X = samples(16)
@@ -404,8 +418,8 @@ def test_samples_of_other_kinds():
         transformer = WaveletTransformer("db2", level=2).fit(source)
         decomposition = ContextualDecomposition(
             transformer, network(16), groups="coefficients"
-        ).fit(source)
-        tree = agglomerate_attributions(decomposition, x)
+        ).set_output(transform="pandas")
+        tree = agglomerate_attributions(decomposition.fit(source), x)
         np.testing.assert_allclose(tree.scores, expected.scores, atol=1e-12)
     for wrong in (X, X[:1], X[0, :10]):
         with pytest.raises(ValueError, match=r"one sample, of shape \(16,\) .* X\[i\]"):
