@@ -197,8 +197,9 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         self.teacher_ = as_teacher(self.teacher)
         if not (isinstance(self.target, str) and self.target == "auto"):
             self.teacher_ = self.teacher_.replace(target=self.target)
+        x = samples[:1].to(self._choose_device(samples))
         with _Widest() as widest:
-            self._parts_of(samples[:1], samples[None, :1])
+            self._parts_of(x, x[None])
         self._width = widest.n_values
         return self
 
@@ -223,7 +224,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_single_target(self.teacher_.target, "decompose(X)")
-        relevant, total = self._decompose(X)
+        relevant, total = self._decompose(X, self.groups_)
         targets = Targets(self.teacher_, None, len(total))
         index = targets.select(total, slice(None))[0].expand(len(relevant), -1)
         scores = relevant.gather(2, index.unsqueeze(2))[..., 0].T
@@ -244,7 +245,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
             device of `X` if `X` is one.
         """
         check_is_fitted(self)
-        relevant, total = self._decompose(X)
+        relevant, total = self._decompose(X, self.groups_)
         parts = relevant, total - relevant
         return parts if isinstance(X, torch.Tensor) else tuple(p.numpy() for p in parts)
 
@@ -270,15 +271,15 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
             return names
         return self._inverse.names(self, input_features)
 
-    def _decompose(self, X):
-        """Return the relevant parts and the outputs, chunk by chunk."""
+    def _decompose(self, X, groups):
+        """Return the relevant parts of masks and the outputs, chunk by chunk."""
         samples = as_tensor(validate_signals(self, X, reset=False))
         coefficients = self._inverse.coefficients(X)
-        device = choose_device(self.device, self.teacher_, samples, type(self).__name__)
+        device = self._choose_device(samples)
         size = _CHUNK_SIZE // self._width
-        n_rows = self.batch_size or max(1, size // len(self.groups_))
-        n_groups = len(self.groups_) if self.batch_size else max(1, size)
-        masks = torch.from_numpy(self.groups_).to(coefficients).split(n_groups)
+        n_rows = self.batch_size or max(1, size // len(groups))
+        n_groups = len(groups) if self.batch_size else max(1, size)
+        masks = torch.from_numpy(groups).to(coefficients).split(n_groups)
         relevant, total = [], []
         for x, c in zip(samples.split(n_rows), coefficients.split(n_rows), strict=True):
             x = x.to(device)
@@ -286,6 +287,9 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
             relevant.append(torch.cat([chunk[0] for chunk in chunks]).to(samples))
             total.append(chunks[0][1].to(samples))
         return torch.cat(relevant, 1), torch.cat(total)
+
+    def _choose_device(self, samples):
+        return choose_device(self.device, self.teacher_, samples, type(self).__name__)
 
     def _signals(self, coefficients, masks, x):
         """Return what the groups are in the samples."""

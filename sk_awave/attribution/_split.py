@@ -28,14 +28,14 @@ _RULES = {}
 
 #: Functions that tell a fact about the total, or need no more of it than its shape.
 _FACTS = {
-    *("__bool__", "__hash__", "__len__", "all", "allclose", "any", "argmax", "argmin"),
-    *("bool", "dim", "element_size", "empty_like", "eq", "equal", "full_like", "ge"),
-    *("get_device", "greater", "greater_equal", "gt", "is_complex", "is_contiguous"),
-    *("is_floating_point", "is_same_size", "is_shared", "isclose", "isfinite", "isinf"),
-    *("isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or"),
-    *("lt", "ndimension", "ne", "nelement", "new_empty", "new_full", "new_ones"),
-    *("new_tensor", "new_zeros", "not_equal", "numel", "ones_like", "size", "stride"),
-    "zeros_like",
+    *("__bool__", "__format__", "__hash__", "__len__", "all", "allclose", "any"),
+    *("argmax", "argmin", "bool", "dim", "element_size", "empty_like", "eq", "equal"),
+    *("full_like", "ge", "get_device", "greater", "greater_equal", "gt", "is_complex"),
+    *("is_contiguous", "is_floating_point", "is_same_size", "is_shared", "isclose"),
+    *("isfinite", "isinf", "isnan", "le", "less", "less_equal", "logical_and"),
+    *("logical_not", "logical_or", "lt", "ndimension", "ne", "nelement", "new_empty"),
+    *("new_full", "new_ones", "new_tensor", "new_zeros", "not_equal", "numel"),
+    *("ones_like", "size", "stride", "zeros_like"),
 }
 
 #: Attributes that hold values, which would leave the relevant part behind.
@@ -45,6 +45,11 @@ _VALUES = {"_base", "_grad", "data", "grad", "imag"}
 _REMEDIES = {
     "softmax": "Pass the logits, or register one with decomposition_rule.",
     "TorchScript": "Pass the module that was scripted.",
+    **dict.fromkeys(
+        (".data.", ".numpy", ".item", ".tolist", ".__float__", ".__int__"),
+        "It takes values out of the model: compute all of it with activations in torch.",
+    ),
+    "": "Register one with decomposition_rule.",
 }
 
 
@@ -202,8 +207,7 @@ def no_rule(func):
         name = f"TorchScript, {name!r}"
     place = _module_name()
     where = f" (in module {place!r})" if place else ""
-    remedies = [remedy for word, remedy in _REMEDIES.items() if word in name]
-    remedy = (remedies or ["Register one with decomposition_rule."])[0]
+    remedy = next(remedy for word, remedy in _REMEDIES.items() if word in name)
     return NotImplementedError(
         f"Contextual decomposition has no rule for {name}{where}. {remedy}"
     )

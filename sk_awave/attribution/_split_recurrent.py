@@ -118,6 +118,7 @@ def lstm(
     check_eval_mode(training, "the LSTM")
     axis = 1 if batch_first else 0
     steps = [part.movedim(axis, 0) for part in _pair(x)]
+    # Hidden state and cell of each layer and direction, totals and relevant parts.
     starts = list(zip(*(zip(*_pair(start), strict=True) for start in hx), strict=True))
     ends = []
     for layer in range(num_layers):

@@ -308,6 +308,85 @@ def test_rules_against_their_formulas(name):
     assert_close(total, outputs.reshape(len(x), -1))
 
 
+IMAGE = (1, 4, 4)
+
+#: Linear maps of the samples, which are those of the relevant part.
+LINEAR = {
+    "shapes": lambda x: (
+        x.view(len(x), 4, -1)
+        .transpose(1, 2)
+        .permute(0, 2, 1)
+        .flatten(1)
+        .unflatten(1, (2, 8))
+    ),
+    "axes": lambda x: x[:, None].movedim(1, 2).swapaxes(1, 2).squeeze(1).unsqueeze(-1),
+    "like another": lambda x: x.view_as(x.reshape(-1, 4)).reshape_as(x),
+    "selection": lambda x: x.narrow(1, 2, 9).index_select(1, torch.tensor([3, 1])),
+    "one": lambda x: x.select(1, 3) + x[..., 2],
+    "gather": lambda x: x.gather(1, torch.arange(8).repeat(len(x), 1)),
+    "splits": lambda x: sum(x.split([3, 3, 10], 1)[:2]) + x.tensor_split(4, 1)[0][:, :3],
+    "repeats": lambda x: x.repeat(1, 2).flip(1).roll(1, 1) + x.tile(1, 2),
+    "expansions": lambda x: (
+        x[:, None].expand(-1, 3, -1) + x[:, None].expand_as(x[:, None])
+    ),
+    "interleaved": lambda x: x.repeat_interleave(2, 1),
+    "windows": lambda x: x.unfold(1, 4, 2).contiguous(),
+    "patches": lambda x: F.fold(F.unfold(x.reshape(-1, *IMAGE), 2), (4, 4), 2),
+    "shuffles": lambda x: F.pixel_shuffle(F.pixel_unshuffle(x.reshape(-1, *IMAGE), 2), 2),
+    "channels": lambda x: torch.channel_shuffle(x.reshape(-1, 4, 2, 2), 2),
+    "dtypes": lambda x: x.to(torch.float64).type_as(x).double().clone().detach().cpu(),
+    "sums": lambda x: (
+        x.cumsum(1).diff(dim=1) + x.mean(1, keepdim=True) - x.sum(1)[:, None]
+    ),
+    "pools": lambda x: F.adaptive_avg_pool2d(
+        F.avg_pool2d(x.reshape(-1, *IMAGE), 2, 1), 2
+    ),
+    "volumes": lambda x: F.avg_pool3d(x.reshape(-1, 1, 4, 2, 2), 2),
+    "interpolation": lambda x: F.interpolate(x[:, None], 31, mode="linear"),
+    "bicubic": lambda x: F.interpolate(x.reshape(-1, *IMAGE), 7, mode="bicubic"),
+    "reflection": lambda x: F.pad(x[:, None], (3, 3), mode="reflect"),
+    "products": lambda x: (x @ W.T).mul(B) / 2 + (3 * x).matmul(W.mT) + torch.mm(x, W.T),
+    "batches": lambda x: torch.bmm(x[:, None], W.T.expand(len(x), -1, -1)),
+    "vectors": lambda x: x.mv(W[0]) - torch.tensordot(x, W[1], 1),
+    "einsum": lambda x: torch.einsum("bt,ct->bc", x, W),
+    "dropout": lambda x: F.alpha_dropout(F.dropout(x, training=False), training=False),
+    "dropped channels": lambda x: nn.Dropout2d().eval()(x.reshape(-1, 4, 2, 2)),
+    "masked": lambda x: torch.where(W[0] > 0, x, 0.0).masked_fill(W[1] > 0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_maps(name):
+    x, parts = samples()
+    relevant, total = decompose(LINEAR[name], x, parts)
+    assert_close(total, LINEAR[name](x).reshape(len(x), -1))
+    expected = torch.stack([LINEAR[name](part) for part in parts])
+    assert_close(relevant, expected.reshape(relevant.shape))
+
+
+ELEMENTWISE = [
+    *(torch.tanh, torch.sigmoid, torch.abs, torch.exp, torch.expm1, torch.square),
+    *(torch.sin, torch.cos, torch.atan, torch.erf, F.gelu, F.elu, F.selu, F.celu, F.silu),
+    *(F.mish, F.leaky_relu, F.softplus, F.hardtanh, F.relu6, F.hardswish, F.hardsigmoid),
+    *(F.softsign, F.logsigmoid, F.tanhshrink, F.softshrink, F.hardshrink),
+    *(nn.PReLU().double(), nn.Threshold(0.1, 0.2), lambda x: x.clamp(-0.5, 0.7)),
+]
+
+
+@pytest.mark.parametrize("function", ELEMENTWISE, ids=str)
+def test_elementwise_functions(function):
+    x, parts = samples()
+    relevant, total = decompose(function, x, parts)
+    with torch.no_grad():
+        assert_close(total, function(x))
+        zero = function(torch.zeros(1, 1).double())
+        part = (function(parts) - zero + function(x) - function(x - parts)) / 2
+        expected = part + zero * share(part, function(x) - zero - part).nan_to_num()
+    assert_close(relevant, expected)
+    nothing, _ = decompose(function, x, torch.zeros_like(parts))
+    assert not nothing.any()
+
+
 def test_input_in_place_is_left_alone():
     x, parts = samples()
     before = x.clone(), parts.clone()
@@ -368,10 +447,10 @@ def test_functions_without_a_rule_are_named(module, function, place):
 @pytest.mark.parametrize(
     "forward, name",
     [
-        (lambda x: x.data, r"torch.Tensor.data.__get__"),
-        (lambda x: torch.from_numpy(x.detach().numpy()), r"torch.Tensor.numpy"),
-        (lambda x: x * x.sum().item(), r"torch.Tensor.item"),
-        (lambda x: x * float(x.sum()), r"torch.Tensor.__float__"),
+        (lambda x: x.data, r"torch.Tensor.data.__get__. It takes values out"),
+        (lambda x: torch.from_numpy(x.detach().numpy()), r"torch.Tensor.numpy. It takes"),
+        (lambda x: x * x.sum().item(), r"torch.Tensor.item. It takes values out"),
+        (lambda x: x * float(x.sum()), r"torch.Tensor.__float__. It takes values out"),
         (lambda x: 1 / x, r"torch.Tensor.__rtruediv__"),
         (lambda x: x / x.sum(), r"torch.Tensor.div"),
         (lambda x: x.div(2, rounding_mode="floor"), r"torch.Tensor.div"),
