@@ -27,7 +27,7 @@ from sk_awave.engine._atoms import atom_norms
 
 warnings.filterwarnings("ignore", message=".*too high")
 
-TAPS, N_SPLITS = 10, 5
+TAPS, N_SPLITS = 10, 10
 
 
 def ecg(rng):

@@ -8,6 +8,9 @@ Run ``python benchmarks/packets.py`` (some minutes). It prints three tables:
 - the errors of classifiers of noisy tones within an octave, by the logarithms of the
   energies of coefficients, in the wavelet transform and in three bases of packets;
 - the same of regressions on the strengths of two tones.
+
+Means are over ten splits or draws. After each +- stands a standard error, which is that
+of paired differences where these are printed.
 """
 
 import os
@@ -30,14 +33,16 @@ from sk_awave import AdaptiveWaveletTransformer, SubbandPooling, WaveletTransfor
 
 warnings.filterwarnings("ignore", message=".*too high")
 
-N_DRAWS = 5
+N_DRAWS = 10
 FIXED = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1")
 
 
 def ecg(seed):
-    """Return overlapping windows of both halves of an electrocardiogram."""
-    halves = np.split(pywt.data.ecg() / 100.0, 2)
-    return [np.lib.stride_tricks.sliding_window_view(h, 64)[::8] for h in halves]
+    """Return windows of an electrocardiogram, of four blocks and of the other four."""
+    blocks = pywt.data.ecg().reshape(8, 128) / 100
+    windows = np.lib.stride_tricks.sliding_window_view(blocks, 64, axis=1)[:, ::8]
+    order = np.random.default_rng(seed).permutation(8)
+    return windows[order[:4]].reshape(-1, 64), windows[order[4:]].reshape(-1, 64)
 
 
 def bursts(seed, n=100, length=64):
@@ -130,26 +135,30 @@ def log_energy(coeffs):
     return np.log(coeffs**2 + 0.1)
 
 
-def scores(draw, *heads):
-    """Return the mean score of each head on unseen signals, by the name of the basis."""
+def scores(draw, *heads, pooled=False):
+    """Return the scores of heads on unseen signals, (draws, heads), for each basis."""
     table = {}
     for seed in range(N_DRAWS):
         (X, y), (unseen, target) = draw(seed)
         for name, transformer in bases():
+            if pooled:
+                transformer = SubbandPooling(transformer, statistics=("log_energy",))
             row = [
                 make_pipeline(transformer, *head()).fit(X, y).score(unseen, target)
                 for head in heads
             ]
             table.setdefault(name, []).append(row)
-    return {name: np.mean(rows, axis=0) for name, rows in table.items()}
+    return {name: np.array(rows) for name, rows in table.items()}
+
+
+def with_error(values, digits=3):
+    """Write a mean and its standard error."""
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):.{digits}f} +- {error:.{digits}f}"
 
 
 def print_norms():
     """Print the first table."""
-    print("L1 norm: training / unseen signals")
-    print(f"{'':36s}  {'ecg':>15s}  {f'bursts, {N_DRAWS} draws':>17s}")
-    heart = norms(*ecg(0))
-    waves = np.mean([norms(*bursts(seed)) for seed in range(N_DRAWS)], axis=0)
     names = (
         "best fixed wavelet",
         "best fixed wavelet, best basis",
@@ -157,9 +166,15 @@ def print_norms():
         "learned with its best basis",
         "learned, best basis chosen later",
     )
-    for name, one, other in zip(names, heart, waves, strict=True):
-        cells = [f"{train:7.3f} / {test:.3f}" for train, test in (one, other)]
-        print(f"{name:36s}  {cells[0]:>15s}  {cells[1]:>17s}")
+    for title, draw in (("windows of an ECG", ecg), ("bursts", bursts)):
+        print(f"L1 norm of {title}, and of unseen ones beside the first row in per cent")
+        found = np.array([norms(*draw(seed)) for seed in range(N_DRAWS)])
+        unseen = found[..., 1]
+        percent = 100 * (unseen / unseen[:, :1] - 1)
+        for name, means, one in zip(names, found.mean(0), percent.T, strict=True):
+            cells = f"{means[0]:8.3f} {means[1]:8.3f}  {with_error(one, 2):>16s}"
+            print(f"{name:34s}  {cells}")
+        print()
 
 
 def print_scores():
@@ -173,34 +188,22 @@ def print_scores():
         head = LogisticRegression(C=0.1, l1_ratio=1, solver="liblinear")
         return FunctionTransformer(log_energy), StandardScaler(), head
 
-    print(f"\nError on one of two tones in noise, {N_DRAWS} draws")
-    print(f"{'':24s}  10 best, LDA  all, L1 logistic")
-    for name, (one, other) in scores(classes, lda, logistic).items():
-        print(f"{name:24s}  {1 - one:12.3f}  {1 - other:16.3f}")
+    print("Error on one of two tones in noise: ten best and LDA, all and L1 logistic")
+    for name, found in scores(classes, lda, logistic).items():
+        cells = [with_error(1 - head) for head in found.T]
+        print(f"{name:24s}  {cells[0]:>16s}  {cells[1]:>16s}")
 
     def lasso():
         return FunctionTransformer(log_energy), StandardScaler(), LassoCV(cv=3, tol=1e-2)
 
-    print(f"\nR2 of the difference of strengths of two tones in noise, {N_DRAWS} draws")
-    print(f"{'':24s}  all, Lasso  energies of bands, ridge")
-    of_all = scores(numbers, lasso)
-    for (name, (one,)), other in zip(of_all.items(), scores_of_bands(), strict=True):
-        print(f"{name:24s}  {one:10.3f}  {other:23.3f}")
+    def ridge():
+        return StandardScaler(), RidgeCV(np.logspace(-3, 3, 7))
 
-
-def scores_of_bands():
-    """Return the mean R2 of a ridge on the energies of bands, for each basis."""
-    table = []
-    for seed in range(N_DRAWS):
-        (X, y), (unseen, target) = numbers(seed)
-        row = []
-        for _, transformer in bases():
-            pooling = SubbandPooling(transformer, statistics=("log_energy",))
-            head = RidgeCV(np.logspace(-3, 3, 7))
-            model = make_pipeline(pooling, StandardScaler(), head).fit(X, y)
-            row.append(model.score(unseen, target))
-        table.append(row)
-    return np.mean(table, axis=0)
+    print("\nR2 of a difference of strengths: all and Lasso, energies of bands and ridge")
+    of_all, of_bands = scores(numbers, lasso), scores(numbers, ridge, pooled=True)
+    for name in of_all:
+        cells = [with_error(found[name][:, 0]) for found in (of_all, of_bands)]
+        print(f"{name:24s}  {cells[0]:>16s}  {cells[1]:>16s}")
 
 
 if __name__ == "__main__":

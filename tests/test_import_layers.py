@@ -12,6 +12,9 @@ import sk_awave
 ROOT = Path(sk_awave.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
+#: The rooms that others may import, each those before it.
+_ROOMS = ("utils", "engine", "attribution", "decomposition", "feature_extraction")
+
 #: What each subpackage may import besides itself.
 ALLOWED = {
     "utils": set(),
@@ -19,20 +22,15 @@ ALLOWED = {
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},
-    "inspection": {"utils", "engine", "attribution", "decomposition"},
     "feature_extraction": {"utils", "engine", "attribution", "decomposition"},
-    "distillation": {
-        "utils",
-        "engine",
-        "attribution",
-        "decomposition",
-        "feature_extraction",
-    },
+    "inspection": set(_ROOMS),
+    "neural_network": set(_ROOMS),
+    "distillation": set(_ROOMS),
 }
 
-#: Who alone may import a package.
+#: Which modules, or subpackages, alone may import a package.
 ONLY_IN = {
-    "skorch": {"engine/_adam.py"},
+    "skorch": {"engine/_adam.py", "neural_network/"},
     "pywt": {
         "engine/_filter_bank.py",
         "decomposition/_adaptive.py",
@@ -68,7 +66,7 @@ def test_imports_go_one_way(path):
             private = any(p.startswith("_") for p in parts)
             assert room == "utils" or not private, name
         if parts[0] in ONLY_IN:
-            assert relative in ONLY_IN[parts[0]], name
+            assert {relative, f"{room}/"} & ONLY_IN[parts[0]], name
 
 
 def test_import_does_not_load_the_compiler_of_torch():

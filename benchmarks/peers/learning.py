@@ -267,7 +267,8 @@ SECTIONS = {
     "path": Section(
         "A path of ratios",
         "`adaptive_wavelet_path` at five ratios of attributions to sparsity, beside five "
-        "of our fits from db5, and five of awave's, at the same strengths.",
+        "of our fits from db5, and five of awave's, at the same strengths. Ours are "
+        "orthogonal; awave's are free, with its penalties.",
         of_path,
     ),
 }

@@ -1,5 +1,6 @@
 """Attributions of trained models, to their input and to transforms of it."""
 
+# Rules enter the table when they are imported.
 from sk_awave.attribution import _split_recurrent, _split_rules  # noqa: F401
 from sk_awave.attribution._agglomeration import agglomerate_attributions
 from sk_awave.attribution._attribution_tree import AttributionTree

@@ -9,6 +9,10 @@ import torch
 #: Relative deviation up to which a function counts as affine; it may compute in float32.
 _TOLERANCE = 1e-6
 
+#: So large that an offset costs no digits of the weights, and a power of two, so that the
+#: division by it costs none.
+_UNIT = 2.0**20
+
 #: Sizes of the rows on which functions are compared: a clipped or a quantile scale is
 #: straight within some range, but not on all of them.
 _SCALES = np.logspace(-3, 6, 10)[:, None]
@@ -49,7 +53,7 @@ class Affine:
 
 
 def probe_affine(function, n_in):
-    """Find an affine map from its values at zero and at the unit vectors.
+    """Find an affine map from its values at zero and at multiples of the unit vectors.
 
     Parameters
     ----------
@@ -62,12 +66,14 @@ def probe_affine(function, n_in):
     Affine or None
         None if the function is not affine.
     """
-    zero, one = _rows(function, np.zeros((1, n_in))), _rows(function, np.ones((1, n_in)))
+    zero = _rows(function, np.zeros((1, n_in)))
     if zero.shape == (1, n_in):
-        elementwise = Affine((one - zero)[0], zero[0])
+        all_at_once = _rows(function, np.full((1, n_in), _UNIT))
+        elementwise = Affine((all_at_once - zero)[0] / _UNIT, zero[0])
         if is_same_map(function, elementwise):
             return elementwise
-    dense = Affine(_rows(function, np.eye(n_in)) - zero, zero[0])
+    one_by_one = _rows(function, _UNIT * np.eye(n_in))
+    dense = Affine((one_by_one - zero) / _UNIT, zero[0])
     return dense if is_same_map(function, dense) else None
 
 

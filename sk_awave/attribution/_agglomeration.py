@@ -133,7 +133,7 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
     array([0.63, 0.  , 0.  , 0.  , 0.  , 0.  , 0.  ])
     """
     check_is_fitted(decomposition)
-    sample = as_batch(decomposition, x)
+    sample = as_batch(decomposition.sample_shape_, x)
     graph = _graph(decomposition, connectivity)
     score = _scorer(decomposition, sample, target)
     return agglomerate(score, graph, decomposition.get_feature_names_out())

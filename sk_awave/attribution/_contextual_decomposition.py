@@ -24,8 +24,9 @@ from sk_awave.utils._sklearn import (
 )
 from sk_awave.utils._validation import as_tensor, validate_signals
 
-#: The values of the widest activation of a chunk: what the cache of a CPU holds.
-_CHUNK_SIZE = 2**18
+#: The values of the widest activation of a chunk: about what the cache of a CPU holds.
+#: Of four networks none was faster by a quarter with another power of two.
+_CHUNK_SIZE = 2**20
 
 
 class ContextualDecomposition(TransformerMixin, BaseEstimator):
@@ -70,7 +71,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
     batch_size : int, default=None
         The number of samples that are decomposed at a time, with all groups. By default
         as many samples, or groups of one sample, as make the widest activation of the
-        model about 260,000 values. It changes nothing else.
+        model about a million values. It changes nothing else.
 
     device : str or torch.device, default="auto"
         As in `input_gradients`.

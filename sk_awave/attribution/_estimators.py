@@ -78,7 +78,7 @@ def estimator_stages(model):
     model = unfreeze(model)
     if isinstance(model, Pipeline):
         *transformers, (_, last) = model.steps
-        return [*_iter_affine_steps(transformers), *estimator_stages(last)]
+        return [*affine_stages(transformers), *estimator_stages(last)]
     check_is_fitted(model)
     if isinstance(model, TransformedTargetRegressor):
         return [*estimator_stages(model.regressor_), _target_stage(model.transformer_)]
@@ -89,12 +89,12 @@ def estimator_stages(model):
     return [_linear_stage(model)]
 
 
-def _iter_affine_steps(steps):
-    """Yield the affine maps of a pipeline's steps, or raise TypeError."""
+def affine_stages(steps):
+    """Yield the affine maps of (name, transformer) steps, or raise TypeError."""
     for _, step in steps:
         transformer = unfreeze(step)
         if isinstance(transformer, Pipeline):
-            yield from _iter_affine_steps(transformer.steps)
+            yield from affine_stages(transformer.steps)
         elif transformer is not None and transformer != "passthrough":
             yield _probe_transformer(transformer)
 

@@ -1,4 +1,4 @@
-"""A fitted transformer, seen from its inverse."""
+"""Inverses that are linear maps, up to an offset."""
 
 import math
 from dataclasses import replace
@@ -8,10 +8,11 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._affine import probe_affine
+from sk_awave.attribution._inverse import Inverse
 from sk_awave.engine import CoeffLayout
 
 
-class LinearInverse:
+class LinearInverse(Inverse):
     """The coefficients of a fitted transformer, and the linear part of its inverse.
 
     Parameters
@@ -68,19 +69,11 @@ class LinearInverse:
         offset = np.zeros_like(self._affine.offset)
         return replace(self._affine, offset=offset)(coefficients)
 
-    def adjoint(self, field):
-        """Apply its transpose to fields of the shape of samples."""
+    def adjoint(self, field, X=None, batch_size=None):
+        """Apply its transpose to fields of the shape of samples, whatever these are."""
         if self._affine is None:
             return self.transformer.inverse_transform_adjoint(field)
         return self._affine.adjoint(field.flatten(1))
-
-    def names(self, estimator, input_features=None):
-        """Name the coefficients as the transformer does, or after an estimator."""
-        if hasattr(self.transformer, "get_feature_names_out"):
-            return self.transformer.get_feature_names_out(input_features)
-        prefix = type(estimator).__name__.lower()
-        names = [f"{prefix}{i}" for i in range(self.n_components)]
-        return np.asarray(names, dtype=object)
 
     def _probe(self, n_features):
         """Find the affine map that the inverse is, or raise ValueError."""

@@ -1,5 +1,6 @@
 """TRIM: how much a teacher's output owes to each coefficient of a transform."""
 
+from functools import partial
 from numbers import Integral
 from typing import Self
 
@@ -8,13 +9,13 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.attribution._differentiable_inverse import find_differentiable_inverse
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
 from sk_awave.attribution._linear_inverse import LinearInverse
 from sk_awave.attribution._targets import check_single_target
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import (
     Interval,
-    _check_feature_names_in,
     fit_context,
 )
 from sk_awave.utils._validation import validate_signals
@@ -27,7 +28,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     coefficients :math:`c` of a transform with a linear inverse :math:`S`, the residual
     :math:`r = x - S c` held fixed. With the input gradients :math:`g` of a method (see
     `input_gradients`) the scores are :math:`S^\top g`, or :math:`c \odot S^\top g` for
-    methods that multiply by the input, "input_x_gradient" and "integrated_gradients".
+    methods that multiply by the input, "input_x_gradient" and "integrated_gradients". In
+    place of a linear inverse there may be a differentiable one, such as the decoder of an
+    autoencoder: :math:`S` is then its derivative at :math:`c`.
 
     Parameters
     ----------
@@ -35,7 +38,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         Any whose ``inverse_transform`` is linear, or linear but for an offset: wavelets,
         PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer between a
         Fourier transform and its inverse. Wrap it in a `sklearn.frozen.FrozenEstimator`
-        where this estimator is cloned, or the clone's will not be fitted.
+        where this estimator is cloned, or the clone's will not be fitted. Or one with a
+        differentiable inverse: an object without `fit`, such as a torch module, whose
+        `transform` and `inverse_transform` take and return tensors; or an estimator whose
+        `inverse_transform` does.
 
     teacher : Teacher, or what `Teacher` takes
         The model, and what is asked of it: its `method` and its `target`. Wrap it in
@@ -76,7 +82,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     -----
     Wavelets are scored by the adjoint of their synthesis. For other transformers `fit`
     finds the matrix of the inverse, of shape (n_components, n_features), from its values
-    at the unit vectors.
+    at the unit vectors. A differentiable inverse is evaluated once, in eval mode if it is
+    a torch module, and differentiated backwards. Only the methods "saliency" and
+    "input_x_gradient" are then those of :math:`c \mapsto f(S(c) + r)` itself: others
+    average gradients along paths of samples, not of coefficients.
 
     References
     ----------
@@ -146,11 +155,12 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         NotFittedError
             If the transformer or the teacher is not fitted.
         TypeError, ValueError
-            If the transformer has no inverse or one that is not linear, or `Teacher` or
-            `input_gradients` cannot use the teacher.
+            If the transformer has no inverse or one that is neither linear nor
+            differentiable, or `Teacher` or `input_gradients` cannot use the teacher.
         """
         samples = validate_signals(self, X, reset=True)
-        self._inverse = LinearInverse(self.transformer, X[:1])
+        inverse = find_differentiable_inverse(self.transformer, X[:1])
+        self._inverse = inverse or LinearInverse(self.transformer, X[:1])
         teacher = as_teacher(self.teacher)
         with torch.no_grad():
             teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
@@ -211,7 +221,8 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             random_state=self.random_state,
         )
         targets = torch.as_tensor(field).reshape(-1, *samples.shape)
-        scores = torch.stack([self._inverse.adjoint(target) for target in targets])
+        adjoint = partial(self._inverse.adjoint, X=X, batch_size=self.batch_size)
+        scores = torch.stack([adjoint(target) for target in targets])
         if self.teacher_.multiplies:
             scores = scores * self._inverse.coefficients(X).to(scores)
         scores = scores[0] if field.ndim == samples.ndim else scores
@@ -232,7 +243,6 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             none.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
         return self._inverse.names(self, input_features)
 
     def __sklearn_tags__(self):

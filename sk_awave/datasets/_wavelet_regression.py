@@ -198,7 +198,7 @@ def _check_wavelet(wavelet):
 
 
 def _wavedec(X, wavelet, mode, level):
-    """Do what ``pywt.wavedec`` does, which would warn of the boundary at this level."""
+    """Do what ``pywt.wavedec`` does, without its warning of a level that is too high."""
     details = []
     for _ in range(level):
         X, detail = pywt.dwt(X, wavelet, mode)

@@ -22,13 +22,10 @@ from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
-from sk_awave.utils._sklearn import (
-    Interval,
-    StrOptions,
-    _check_feature_names_in,
-)
+from sk_awave.utils._sklearn import Interval, StrOptions
 from sk_awave.utils._validation import (
     as_tensor,
+    channel_names_in,
     split_shape,
     torch_dtype,
     validate_coefficients,
@@ -129,18 +126,20 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the channels, where samples have a channel axis. Names of all
+            features are only checked, as usual, against those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
             Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
             'aad1_0_2_3' in 3-D; path and position of packets, 'aad_12'; with a prefix
-            ``ch0_`` where there are several channels.
+            ``ch0_`` where there are several channels, or the name of the channel,
+            'Fz_cD1_12'.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return np.asarray(self.layout_.names(), dtype=object)
+        channels = channel_names_in(self, input_features, self.layout_.n_channels)
+        return np.asarray(self.layout_.names(channels), dtype=object)
 
     def _to_coefficients(self, X, adjoint=False):
         """Apply analysis, or the adjoint of synthesis, to valid signals."""

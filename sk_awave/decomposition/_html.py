@@ -1,4 +1,4 @@
-"""What notebooks show of a fitted transformer besides its parameters: its wavelet."""
+"""The wavelet of a fitted transformer, as notebooks show it below the parameters."""
 
 from html import escape
 from itertools import chain

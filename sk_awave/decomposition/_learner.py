@@ -1,4 +1,4 @@
-"""How a filter bank is learned: objective, starts and solver in, solution out."""
+"""Learning of a filter bank: objective, starts and solver in, solution out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ SOLVERS: dict[str, type[Solver]] = {"bfgs": BFGS, "adam": Adam}
 
 
 class Start(NamedTuple):
-    """Where learning starts from.
+    """A start of learning.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Start(NamedTuple):
 
 @dataclass
 class Learned:
-    """What was learned from several starts.
+    """The outcome of learning from several starts.
 
     Attributes
     ----------

@@ -70,7 +70,7 @@ def adaptive_wavelet_path(
         The ratios in increasing order.
 
     transformers : list of AdaptiveWaveletTransformer
-        The transformer fitted at each ratio, which is its `attribution_ratio`.
+        The transformer fitted at each ratio. The ratio is its `attribution_ratio`.
 
     Raises
     ------

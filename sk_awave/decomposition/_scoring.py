@@ -1,4 +1,4 @@
-"""What a learned wavelet is worth, and what a teacher owes to its coefficients."""
+"""Scores of a learned wavelet, and attributions of a teacher to its coefficients."""
 
 from dataclasses import replace
 

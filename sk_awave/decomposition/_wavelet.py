@@ -15,7 +15,7 @@ class WaveletTransformer(BaseWaveletTransformer):
     """Multilevel discrete wavelet transform with a fixed wavelet.
 
     The coefficients are those of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``,
-    flattened to one row a sample.
+    flattened: one row per sample.
 
     Parameters
     ----------
@@ -23,12 +23,17 @@ class WaveletTransformer(BaseWaveletTransformer):
         Any discrete wavelet of PyWavelets, or a custom one.
 
     decomposition : {"dwt", "stationary", "packet"}, default="dwt"
-        The discrete wavelet transform, which keeps every second coefficient of a level;
-        the stationary (undecimated) one, which keeps all: its coefficients move with
-        the signal, and there are ``level + 1`` times as many as samples (``3 * level +
-        1`` times in two dimensions). It is PyWavelets' ``swt`` with ``norm=True``, for
-        signals of any length. Or wavelet packets, which split details as well, and so
-        tell frequencies within an octave apart: `basis` says which.
+        The kind of transform:
+
+        - "dwt": the discrete wavelet transform. Each level keeps every second
+          coefficient;
+        - "stationary": the stationary (undecimated) transform. Each level keeps all
+          coefficients, so that they move with the signal. There are ``level + 1`` times
+          as many coefficients as samples (``3 * level + 1`` times in two dimensions).
+          They are those of PyWavelets' ``swt`` with ``norm=True``. Signals may have any
+          length;
+        - "packet": wavelet packets. Details are split as well, so that frequencies
+          within an octave are told apart. `basis` chooses the packets.
 
     basis : {"best", "full", "discriminant"} or list of str, default="best"
         Which wavelet packets, where ``decomposition="packet"``:
@@ -44,14 +49,13 @@ class WaveletTransformer(BaseWaveletTransformer):
     level : int, default=None
         The number of levels, of packets the largest. By default PyWavelets' maximum for
         the shortest axis, and at least 1; or that of the longest path in `basis`. A
-        deeper one warns, as in PyWavelets.
+        larger value raises a warning.
 
     mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
             "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
         How signals are continued beyond their ends. "periodization" makes as many
         coefficients as there are samples (where lengths stay even), others a few more.
-        "auto" is "symmetric", or "periodization" for the stationary transform, which has
-        no other.
+        "auto" is "symmetric". The stationary transform has "periodization" only.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.

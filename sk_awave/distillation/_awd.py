@@ -42,8 +42,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
     transformer : transformer, default=None
         The wavelet transform to learn, of which a clone is fitted; by default
         ``AdaptiveWaveletTransformer()``. With a fixed
-        `WaveletTransformer` no teacher is trained, which makes a baseline of the same
-        form.
+        `WaveletTransformer` no teacher is trained. That is a baseline of the same form.
 
     features : "auto", transformer or None, default="auto"
         What the head is given:

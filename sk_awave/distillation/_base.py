@@ -208,11 +208,13 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def report(self, X, y, *, cv=5, wavelets=None, n_jobs=None) -> DistillationReport:
         """Compare student, teacher and honest baselines by cross-validation.
 
-        In the spirit of the three desiderata of Murdoch et al. (2019): predictive
-        accuracy (of the student, the teacher, and the same head on raw samples, on the
-        features of db5 and on those of the best fixed wavelet, which an inner
-        cross-validation chooses), descriptive accuracy (the student's agreement with the
-        teacher) and relevancy (how much there is to read).
+        The report has the three desiderata of Murdoch et al. (2019):
+
+        - predictive accuracy: of the student, the teacher, and the same head on raw
+          samples, on the features of db5 and on those of the best fixed wavelet. An inner
+          cross-validation chooses the latter;
+        - descriptive accuracy: the student's agreement with the teacher;
+        - relevancy: how much there is to read.
 
         All wavelets are compared at the student's level. Everything is refitted in each
         fold but what is frozen. The default head chooses its strength anew for each

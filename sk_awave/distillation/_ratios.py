@@ -1,4 +1,4 @@
-"""How much the attributions count: chosen by the scores of students."""
+"""The strength of the attributions, chosen by the scores of students."""
 
 import warnings
 
@@ -45,7 +45,7 @@ def choose_ratio(model, X, y):
 
 
 def learn_ratios(learner, X, y, ratios):
-    """Learn along a path from its teacher, which is differentiated once."""
+    """Learn along a path from its teacher. The teacher is differentiated once."""
     learner._validate_params()
     X = validate_signals(learner, X, reset=True)
     return learn_path(learner, X, y, attribution_field(learner, X, y), ratios)

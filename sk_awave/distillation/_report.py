@@ -1,4 +1,4 @@
-"""What a distillation is worth: accuracy, fidelity, and how much there is to read."""
+"""The report of a distillation: accuracy, fidelity, and how much there is to read."""
 
 import warnings
 from collections import Counter

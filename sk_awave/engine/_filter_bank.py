@@ -22,7 +22,7 @@ _TOLERANCE = 1e-9
 
 
 class Fixed(nn.Identity):
-    """The four filters themselves, which nothing learns.
+    """Four fixed filters; nothing is learned.
 
     Parameters
     ----------
@@ -178,8 +178,8 @@ class FilterBank(nn.Module):
         n_levels, n_axes : int, default=1
             How many levels and axes have filters of their own.
         filter_length : int, default=None
-            The number of taps, even and at least those of the wavelet, which zeros (zero
-            angles of the lattice) fill up.
+            The number of taps, even and at least those of the wavelet. Zeros (zero angles
+            of the lattice) fill the wavelet up.
         shift : int, default=None
             How many of these zeros stand before ``rec_lo``; an even number. By default
             none, and about half of them for a biorthogonal wavelet.

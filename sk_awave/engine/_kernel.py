@@ -127,7 +127,7 @@ class Kernel(LinearMap):
 
 
 class Call:
-    """A task for some signals, which is done for one choice of filters after another.
+    """A task for some signals, to be repeated with other filters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where each coefficient stands in the flat vector, and what it is called."""
+"""The place of each coefficient in the flat vector, and its name."""
 
 import itertools
 import math
@@ -112,9 +112,9 @@ class Band:
         Its place in the flat coefficients of the channel.
     shape : tuple of int
     weight : float
-        What the absolute values of its coefficients are multiplied with in L1 norms: 1,
-        or in a stationary transform ``2^(-level / 2)`` for each axis, which makes their
-        norm the mean over all shifts of the norm of the decimated transform.
+        The factor of its coefficients in L1 norms: 1, or in a stationary transform
+        ``2^(-level / 2)`` for each axis. Their norm is then the mean, over all shifts, of
+        the norm of the decimated transform.
 
     Examples
     --------
@@ -245,17 +245,23 @@ class CoeffLayout:
         """The number of coefficients of a sample."""
         return (self.n_channels or 1) * self.n_coeffs_per_channel
 
-    def names(self) -> list[str]:
+    def names(self, channel_names: Sequence[str] | None = None) -> list[str]:
         """Name every coefficient: 'cD1_12', 'cH2_3_4', 'ch0_cA4_0' with channels."""
         names = [
             "_".join([band.name, *map(str, position)])
             for band in self.bands
             for position in np.ndindex(band.shape)
         ]
-        n_channels = self.n_channels or 1
-        if n_channels == 1:
-            return names
-        return [f"ch{c}_{name}" for c in range(n_channels) for name in names]
+        return [p + name for p in self.prefixes(channel_names) for name in names]
+
+    def prefixes(self, channel_names: Sequence[str] | None = None) -> list[str]:
+        """Return what precedes names of a channel: 'ch0_', 'Fz_', '' of the only one."""
+        if channel_names is None:
+            n_channels = self.n_channels or 1
+            if n_channels == 1:
+                return [""]
+            channel_names = [f"ch{c}" for c in range(n_channels)]
+        return [f"{name}_" for name in channel_names]
 
     def unflatten(self, flat):
         """Rebuild PyWavelets' structure from flat coefficients.

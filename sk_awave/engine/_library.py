@@ -14,7 +14,7 @@ VALUES_PER_THREAD = 2**16
 
 
 class Transform(ctypes.Structure):
-    """What a transform is, as in ``jobs.h``."""
+    """A transform, as in ``jobs.h``."""
 
     _fields_ = [
         *[(name, INT) for name in ("ndim", "level", "taps", "is_stationary")],
@@ -26,7 +26,7 @@ class Transform(ctypes.Structure):
 
 
 class Job(ctypes.Structure):
-    """A call, as in ``jobs.h``, which fills in what is not named here."""
+    """A call, as in ``jobs.h``. The library fills in fields without a name."""
 
     _fields_: ClassVar[Any] = [
         ("transform", ctypes.POINTER(Transform)),
@@ -44,7 +44,7 @@ class Job(ctypes.Structure):
 
 
 class Pooling(ctypes.Structure):
-    """Rows to be pooled, as in ``jobs.h``, which fills in what is not named here."""
+    """Rows to be pooled, as in ``jobs.h``. The library fills in fields without a name."""
 
     _fields_ = [
         *[(name, INT) for name in ("is_double", "n_rows", "n_channels")],

@@ -240,7 +240,7 @@ class Symmetric(nn.Module):
 
     @property
     def terms(self) -> dict[Term, float]:
-        """The penalties, which do not count: no bank of linear phase is orthonormal."""
+        """The penalties. They do not count: no bank of linear phase is orthonormal."""
         return wavelet_terms(penalties=0.0)
 
     def forward(self, original: Tensor) -> Tensor:
@@ -267,7 +267,7 @@ class Symmetric(nn.Module):
         return torch.from_numpy(rows).reshape(*banks.shape[:-2], -1).to(filters)
 
     def get_extra_state(self) -> tuple | None:
-        """Return the steps, which belong to the state of a bank."""
+        """Return the steps: they belong to the state of a bank."""
         structure = self.structure
         return None if structure is None else tuple(asdict(structure).values())
 

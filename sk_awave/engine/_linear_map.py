@@ -17,8 +17,8 @@ class LinearMap(ABC):
     Attributes
     ----------
     factors : tuple of tensors
-        Of shape (..., n, m), where leading axes are those of the filters: of many maps at
-        once, which `apply` takes to signals of shape (..., n_rows, *signal_shape).
+        Of shape (..., n, m). Leading axes are those of the filters, for many maps at
+        once; `apply` then takes signals of shape (..., n_rows, *signal_shape).
     """
 
     factors: tuple[Tensor, ...]

@@ -4,9 +4,8 @@ Note [matrices of the transform]
     One level is linear in the signal *and* in the filters: its matrix is a sum of fixed
     matrices, one for each tap (`level_basis`). A node's matrix is its parent's times its
     share of the level's, so that products of small matrices transform short signals
-    (`tree_matrix`). They are made in float64 by operations of torch, which also takes
-    gradients from them back to the filters: the graph is small, whatever the number of
-    signals.
+    (`tree_matrix`). They are made in float64 by operations of torch, so that gradients
+    go from them back to the filters. The graph is small, whatever the number of signals.
 
 Note [adjoint of synthesis]
     Synthesis is ``x[i] = sum_k c[k] rec[i - 2k + K - 2]`` for filters of K taps, so its
@@ -93,7 +92,7 @@ def level_matrix(
 
 
 def along(filters: Tensor, dim: int, size: int) -> list[Tensor]:
-    """Return the filters of each level or axis, which `dim` counts or shares."""
+    """Return the filters of each level or axis, along `dim`; one may serve all."""
     parts = filters.unbind(dim)
     return list(parts) if len(parts) == size else list(parts) * size
 

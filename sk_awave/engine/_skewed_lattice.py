@@ -72,7 +72,7 @@ def filters_to_lattice(dec_lo: np.ndarray, rec_lo: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     dec_lo, rec_lo : ndarrays of shape (2 M,)
-        The low-passes of analysis and synthesis, which decide a bank.
+        The low-passes of analysis and synthesis. They determine the bank.
 
     Returns
     -------
@@ -107,8 +107,8 @@ def _lowpasses(parameters: Tensor) -> Tensor:
 def _last_factor(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
     """Return a last matrix, whose columns are the images of these two powers.
 
-    For D is singular in both, so that they are of rank one. One that vanishes, as where
-    zeros fill filters up, leaves its column free, which is then at right angles.
+    For D is singular in both, so that they are of rank one. One of them vanishes where
+    zeros fill filters up. Its column is then free, and set at right angles to the other.
     """
     powers = [np.linalg.svd(matrix)[:2] for matrix in (lowest, highest)]
     (first, a), (second, b) = [(image[:, 0], size[0]) for image, size in powers]
@@ -147,8 +147,8 @@ class Biorthogonal(Params, nn.Module):
     Parameters
     ----------
     alpha_filter : float, default=0.0
-        The strength of each of the five filter penalties of Ha et al. (2021), which here
-        pull towards an orthonormal bank.
+        The strength of each of the five filter penalties of Ha et al. (2021). Here
+        they pull towards an orthonormal bank.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a solver takes and returns, and how it may end."""
+"""The interface of solvers: what they take and return, and how they may end."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

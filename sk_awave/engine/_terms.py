@@ -10,7 +10,7 @@ analysis `A`, synthesis `S`, and input gradients ``g_i``,
   to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or ``||A x_i * S^T
   g_i||_1`` for methods that multiply by the input; summed over the outputs of the teacher
   that are attributed;
-- five penalties of the low-pass filter, summed over banks, which are all zero for an
+- five penalties of the low-pass filter, summed over banks. They are all zero for an
   orthonormal filter with a vanishing moment.
 
 In the L1 norms a coefficient counts with the weight of its band.

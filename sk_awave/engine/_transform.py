@@ -40,9 +40,9 @@ def analysis_map(
         shared by them. The factors are differentiable functions of them, in float64 on
         the CPU.
     like : tensor, default=None
-        What has the dtype and the device of the data. The kernel may then serve, which
-        is differentiated once; by default factors are in float64, and can be
-        differentiated again.
+        A tensor with the dtype and the device of the data. The kernel may then serve;
+        its results can be differentiated once. By default factors are in float64, and
+        can be differentiated again.
     """
     return _choose(layout, filters[..., :2, :], layout.mode, like)
 

@@ -1,4 +1,4 @@
-"""Which nodes of a transform are split, and what a level is."""
+"""The tree of a transform: the nodes that are split, level by level."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ from sk_awave.feature_extraction._choice import (
     wavelet_candidates,
 )
 from sk_awave.feature_extraction._elimination import rank_features
+from sk_awave.feature_extraction._place import name_places
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
@@ -34,21 +35,15 @@ from sk_awave.feature_extraction._wavelet_pool import (
     Compression,
     WaveletPool,
 )
-from sk_awave.utils._sklearn import (
-    Interval,
-    Options,
-    StrOptions,
-    _check_feature_names_in,
-    fit_context,
-)
-from sk_awave.utils._validation import split_shape, validate_signals
+from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
+from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
 
 #: The signals on which wavelets are chosen, at most.
 _MAX_ROWS = 400
 
 
 class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
-    """Statistics of the bands of several wavelets, which are chosen for a target.
+    """Pool the bands of several wavelets that are chosen for a target.
 
     Candidates are the orthogonal wavelets of PyWavelets of at most `filter_length` taps,
     and random orthonormal lattices with a vanishing moment. One after the other is
@@ -308,16 +303,26 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the channels, where samples have a channel axis. Names of all
+            features are only checked, as usual, against those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Wavelet, band, segment and statistic: 'w2_cD3[2/4]_log_rms'.
+            Wavelet, band, segment and statistic: 'w2_cD3[2/4]_log_rms'; of several
+            channels 'w2_ch0_cD3_log_rms', or with their names 'w2_Fz_cD3_log_rms'.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return self._pools.names(self._split[0] or 1)
+        channels = channel_names_in(self, input_features, self._layout.n_channels)
+        return name_places(self._places(), self._layout.prefixes(channels))
+
+    @property
+    def _layout(self):
+        """The layout of the bands of each wavelet."""
+        return self._pools.pools[0].bands.layout
+
+    def _places(self):
+        return self._pools.places()
 
     def _validate(self, X, reset):
         """Return rows (n, n_channels, *signal_shape) by length, and their order."""

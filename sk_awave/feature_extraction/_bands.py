@@ -122,11 +122,11 @@ class MirroredBands(Bands):
 
 
 class Envelopes:
-    """The bands of the absolute values of the details, which tell how these change.
+    """The bands of the absolute values of the details: how strongly details change.
 
-    Of each detail band the absolute values are a signal, of which the details at the same
-    and at coarser scales are the second order of the scattering transform [1]_. They
-    change slowly: every 2^(level - 1)-th is taken, twice as many as the band has when it
+    The absolute values of a detail band are a signal. Its own details, at the same and at
+    coarser scales, are the second order of the scattering transform [1]_. They change
+    slowly: every 2^(level - 1)-th is taken, twice as many as the band has when it
     is decimated.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Which wavelets suit a target: candidates, and the choice among them."""
+"""The wavelets that suit a target: candidates, and the choice among them."""
 
 from dataclasses import dataclass
 

@@ -19,9 +19,9 @@ def rank_features(features, target, n_best=1):
 
     A ridge is fitted to all features, with the penalty of the least leave-one-out error;
     those with the smallest weights are left out, and the next ridge is fitted to the
-    others [1]_. Adding features one by one chooses among many that look good by chance;
-    this judges each beside all others, which overfits much less. The penalty stays: that
-    of the least error of chosen features is too small, as they were chosen to fit.
+    others [1]_. Adding features one by one chooses among many that look good by chance.
+    Here each is judged beside all others; that overfits much less. The penalty stays:
+    that of the least error of chosen features is too small, as they were chosen to fit.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def rank_features(features, target, n_best=1):
 def _weights(features, target, penalty=None):
     """Return the sum over outputs of each feature's squared weight in a ridge.
 
-    Without a penalty it is that of the least leave-one-out error, which is returned, too.
+    Without a penalty it is that of the least leave-one-out error. It is returned, too.
     """
     n, p = features.shape
     if p < n:

@@ -4,12 +4,13 @@ The error of the kernel K of p standardised features is that of the ridge that m
 
     mean_i |y_i - b - z_i w / sqrt(p)|^2 + strength |w|^2
 
-over the weights w and the intercept b, which has no penalty. Each row in turn is left
-out: the other rows give w and b anew, with the same penalty, strength * n |w|^2 next to
-the sum of squares, and with features standardised on all rows. All n refits follow from
-one fit: the error of row i is r_i / (1 - 1/n - h_i), for its residual r_i and the
-diagonal h_i of K (K + strength n p I)^-1. Errors are mean squares, relative to that of
-the target about its mean: predicting the mean of the other rows scores (n / (n - 1))^2.
+over the weights w and the intercept b. The intercept has no penalty. Each row in turn
+is left out: the other rows give w and b anew, with the same penalty, strength * n |w|^2
+next to the sum of squares, and with features standardised on all rows. All n refits
+follow from one fit: the error of row i is r_i / (1 - 1/n - h_i), for its residual r_i
+and the diagonal h_i of K (K + strength n p I)^-1. Errors are mean squares, relative to
+that of the target about its mean: predicting the mean of the other rows scores
+(n / (n - 1))^2.
 """
 
 import numpy as np
@@ -226,8 +227,8 @@ def _finalists(kernels, n_features, left, total, count, target, strength):
 def _error_at(kernel_matrix, n_features, target, strength):
     """Return the error at one strength.
 
-    A Cholesky factor and its inverse take 3 ms for 450 rows, an eigendecomposition 27,
-    also in single precision, which makes Cholesky only a third faster.
+    A Cholesky factor and its inverse take 3 ms for 450 rows, an eigendecomposition 27.
+    Single precision would make Cholesky only a third faster.
     """
     n = len(target)
     penalty = penalties_of(strength, n, n_features)

@@ -98,7 +98,7 @@ class PeakCounter(BaseContainer):
 
     kernels_ : ndarray of shape (n_kernels, 3, 3) or None
         The kernels, to be laid on the image as they are (not mirrored); None for
-        "roberts", which is not linear.
+        "roberts". That response is not linear.
 
     bin_edges_ : ndarray of shape (n_responses, n_bins + 1)
         The ends of the bins.

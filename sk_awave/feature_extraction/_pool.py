@@ -8,6 +8,7 @@ import numpy as np
 
 from sk_awave.feature_extraction._bands import cut_segments
 from sk_awave.feature_extraction._compiled import compute_compiled
+from sk_awave.feature_extraction._place import Place
 from sk_awave.feature_extraction._statistics import (
     STATISTICS,
     Learned,
@@ -126,18 +127,16 @@ class Pool:
         pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
         return pooled.reshape(len(pooled), -1)
 
-    def names(self, names, shapes, n_channels):
-        """Name the features of bands with these names and shapes."""
-        names = [
-            f"{name}{segment}_{value}"
+    def places(self, names, shapes, n_channels):
+        """Say what each feature is of, for bands with these names and shapes."""
+        return [
+            Place(channel, name, segment, value)
+            for channel in range(n_channels)
             for name, shape in zip(names, shapes, strict=True)
             for place, segment in cut_segments(shape, self.segments)
             for statistic in self.statistics
             for value in statistic_names(statistic, _size(place), self)
         ]
-        if n_channels > 1:
-            names = [f"ch{c}_{name}" for c in range(n_channels) for name in names]
-        return names
 
     def _compute(self, statistic, coeffs, band_name, learned):
         """Compute a statistic of a band; raise ValueError where it overflows."""

@@ -13,6 +13,7 @@ from sk_awave.decomposition import WaveletTransformer
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
+from sk_awave.feature_extraction._place import name_places
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
@@ -21,8 +22,8 @@ from sk_awave.feature_extraction._ragged import (
     sort_by_length,
 )
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
-from sk_awave.utils._sklearn import Interval, _check_feature_names_in, fit_context
-from sk_awave.utils._validation import validate_signals
+from sk_awave.utils._sklearn import Interval, fit_context
+from sk_awave.utils._validation import channel_names_in, validate_signals
 
 
 class SubbandPooling(BaseOfBands):
@@ -55,8 +56,8 @@ class SubbandPooling(BaseOfBands):
             "log_mean_abs", "log_rms", "log_norm4", "mean", "max", "min")
         What is computed of each band, in this order:
 
-        - "share_above": the shares of its coefficients above thresholds, which are
-          quantiles of the band over all training signals;
+        - "share_above": the shares of its coefficients above thresholds. The thresholds
+          are quantiles of the band over all training signals;
         - "positive_share": the share of its coefficients above zero;
         - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
           value, the root mean square and the fourth root of the mean fourth power, in
@@ -230,20 +231,29 @@ class SubbandPooling(BaseOfBands):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the channels, where samples have a channel axis. Names of all
+            features are only checked, as usual, against those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
             Band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'; with a prefix
-            ``ch0_`` where there are several channels.
+            ``ch0_`` where there are several channels, or the name of the channel,
+            'Fz_cD3_energy'.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        layout = self.transformer_.layout_
-        bands = [(band.name, band.shape) for band in layout.bands]
-        names = self._pool.names(*zip(*bands, strict=True), layout.n_channels or 1)
-        return np.asarray(names, dtype=object)
+        channels = channel_names_in(self, input_features, self._layout.n_channels)
+        return name_places(self._places(), self._layout.prefixes(channels))
+
+    @property
+    def _layout(self):
+        return self.transformer_.layout_
+
+    def _places(self):
+        """Say what each feature is of."""
+        bands = [(band.name, band.shape) for band in self._layout.bands]
+        n_channels = self._layout.n_channels or 1
+        return self._pool.places(*zip(*bands, strict=True), n_channels)
 
     def _template(self):
         if self.transformer is None:

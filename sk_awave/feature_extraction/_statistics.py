@@ -30,7 +30,7 @@ FLOOR = 1e-3
 
 @dataclass
 class Learned:
-    """What statistics of a band need of the training data.
+    """Values of the training data that the statistics of a band need.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def largest(coeffs, n_largest):
 def without_overflow(statistic):
     """Keep a statistic that scales with the coefficients from overflow within.
 
-    The coefficients are divided by a power of two, which loses no digit.
+    The coefficients are divided by a power of two; no digit is lost.
     """
 
     def compute(coeffs, *args):
@@ -86,13 +86,13 @@ def quantile(coeffs, quantiles):
 
 
 def energy(coeffs):
-    """Return the sum of squares, which is infinite where it does not fit the dtype."""
+    """Return the sum of squares; infinity where it does not fit the dtype."""
     scaled, exponent = _normalise(coeffs)
     return np.ldexp(_sum_of_squares(scaled), 2 * exponent)
 
 
 def log_energy(coeffs):
-    """Return the logarithm of `LOG_OFFSET` plus the energy, which need not fit."""
+    """Return the logarithm of `LOG_OFFSET` plus the energy. The energy need not fit."""
     scaled, exponent = _normalise(coeffs)
     log = np.log(_sum_of_squares(scaled)) + 2 * np.log(2) * exponent
     return np.logaddexp(np.log(LOG_OFFSET), log)

@@ -14,7 +14,6 @@ from sk_awave.feature_extraction._base import BaseOfBands
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
-    _check_feature_names_in,
     fit_context,
 )
 
@@ -288,7 +287,7 @@ class WaveletThresholder(BaseOfBands):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            Passed on to the transformer.
 
         Returns
         -------
@@ -296,8 +295,7 @@ class WaveletThresholder(BaseOfBands):
             Band, level and position: 'cA4_0' and 'cD1_12' in 1-D.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        return self.transformer_.get_feature_names_out()
+        return self.transformer_.get_feature_names_out(input_features)
 
     def _shrink(self, flat):
         """Shrink flat coefficients, of shape (n_samples, n_coeffs), band by band."""

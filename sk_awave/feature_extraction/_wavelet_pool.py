@@ -56,13 +56,14 @@ class WaveletPool:
             features.append(np.concatenate(pooled, axis=1))
         return np.concatenate(features)
 
-    def names(self, n_channels):
-        """Return the names of the features."""
-        names = self.pool.names(self.bands.names, self.bands.shapes, n_channels)
+    def places(self):
+        """Say what each feature is of."""
+        n_channels = self.bands.layout.n_channels or 1
+        places = self.pool.places(self.bands.names, self.bands.shapes, n_channels)
         if self.envelopes:
             second = self.envelopes.names, self.envelopes.shapes
-            names = names + self.shares.names(*second, n_channels)
-        return names
+            places = places + self.shares.places(*second, n_channels)
+        return places
 
 
 class Compression:
@@ -117,14 +118,14 @@ class CompressedPools:
         """Return the features of an array (n, n_channels, *signal_shape)."""
         return self.compression.apply(self._pooled(rows))[:, self.support]
 
-    def names(self, n_channels):
-        """Return the names of the features."""
-        names = [
-            f"w{i}_{name}"
+    def places(self):
+        """Say what each feature is of."""
+        places = [
+            place._replace(wavelet=i)
             for i, pool in enumerate(self.pools, start=1)
-            for name in pool.names(n_channels)
+            for place in pool.places()
         ]
-        return np.asarray(names, dtype=object)[self.support]
+        return [places[i] for i in self.support]
 
     def _pooled(self, rows):
         return np.concatenate([pool.compute(rows) for pool in self.pools], axis=1)

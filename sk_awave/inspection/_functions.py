@@ -8,6 +8,7 @@ import numpy as np
 from sk_awave.engine._filter_bank import biorthogonal_wavelets, library_filters
 from sk_awave.inspection._checks import single_wavelet
 from sk_awave.inspection._distance import wavelet_distance
+from sk_awave.inspection._sampling import check_sampling_frequency, in_time
 
 
 class WaveletFunctions(NamedTuple):
@@ -26,7 +27,9 @@ class FrequencyResponse(NamedTuple):
     dec_hi: np.ndarray
 
 
-def wavelet_functions(estimator_or_wavelet, *, level=8, side="synthesis"):
+def wavelet_functions(
+    estimator_or_wavelet, *, level=8, side="synthesis", sampling_frequency=None
+):
     r"""Sample the scaling function and the wavelet function.
 
     Parameters
@@ -42,17 +45,22 @@ def wavelet_functions(estimator_or_wavelet, *, level=8, side="synthesis"):
         Which pair of a biorthogonal wavelet: that from which signals are composed, or
         that with which they are compared. An orthogonal wavelet has but one.
 
+    sampling_frequency : float, default=None
+        The number of samples a second: time is then in seconds. By default it is in
+        samples.
+
     Returns
     -------
     functions : WaveletFunctions
         The named tuple ``(phi, psi, x)`` of arrays of equal length, by PyWavelets'
-        ``wavefun``: scaling function, wavelet and time. The unit of time is a sample; at
-        level :math:`j` of a transform they are stretched by :math:`2^j`.
+        ``wavefun``: scaling function, wavelet and time; at level :math:`j` of a transform
+        they are stretched by :math:`2^j`.
 
     Raises
     ------
     ValueError
-        If the wavelet or the side is unknown, or a transformer has several wavelets.
+        If the wavelet or the side is unknown, a transformer has several wavelets, or the
+        sampling frequency is not positive.
     NotFittedError
         If the transformer is not fitted.
 
@@ -73,11 +81,15 @@ def wavelet_functions(estimator_or_wavelet, *, level=8, side="synthesis"):
             "The 'side' parameter of wavelet_functions must be 'synthesis' or "
             f"'analysis'. Got {side!r} instead."
         )
+    check_sampling_frequency(sampling_frequency, "wavelet_functions")
     *pairs, x = wavelet.wavefun(level=level)
+    x = in_time(x, sampling_frequency)
     return WaveletFunctions(*(pairs[:2] if side == "analysis" else pairs[-2:]), x)
 
 
-def frequency_response(estimator_or_wavelet, *, n_frequencies=512):
+def frequency_response(
+    estimator_or_wavelet, *, n_frequencies=512, sampling_frequency=None
+):
     r"""Compute the gains of the filters of analysis.
 
     Parameters
@@ -86,20 +98,25 @@ def frequency_response(estimator_or_wavelet, *, n_frequencies=512):
         A transformer stands for its ``wavelet_``; or a discrete wavelet, or its name.
 
     n_frequencies : int, default=512
-        How many frequencies, evenly spaced from 0 to 0.5 with both ends.
+        How many frequencies, evenly spaced from 0 to 0.5 cycles a sample with both ends.
+
+    sampling_frequency : float, default=None
+        The number of samples a second: frequencies are then in Hz. By default they are in
+        cycles a sample.
 
     Returns
     -------
     response : FrequencyResponse
-        The named tuple ``(frequencies, dec_lo, dec_hi)``: frequencies in cycles a sample,
-        and complex gains :math:`H(f) = \sum_n h_n e^{-2 \pi i f n}` of the two filters.
-        Those of an orthonormal wavelet obey :math:`|H(f)|^2 + |H(0.5 - f)|^2 = 2`.
+        The named tuple ``(frequencies, dec_lo, dec_hi)``: frequencies, and complex gains
+        :math:`H(f) = \sum_n h_n e^{-2 \pi i f n}` of the two filters, with :math:`f` in
+        cycles a sample. Those of an orthonormal wavelet obey :math:`|H(f)|^2 + |H(0.5 -
+        f)|^2 = 2`.
 
     Raises
     ------
     ValueError
-        If the wavelet is unknown, a transformer has several wavelets, or `n_frequencies`
-        is less than 2.
+        If the wavelet is unknown, a transformer has several wavelets, `n_frequencies` is
+        less than 2, or the sampling frequency is not positive.
     NotFittedError
         If the transformer is not fitted.
 
@@ -122,8 +139,10 @@ def frequency_response(estimator_or_wavelet, *, n_frequencies=512):
             "The 'n_frequencies' parameter of frequency_response must be an integer of "
             f"at least 2. Got {n_frequencies!r} instead."
         )
+    check_sampling_frequency(sampling_frequency, "frequency_response")
     frequencies = np.linspace(0, 0.5, n_frequencies)
     waves = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(wavelet.dec_len)))
+    frequencies *= sampling_frequency or 1
     return FrequencyResponse(frequencies, waves @ wavelet.dec_lo, waves @ wavelet.dec_hi)
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, which came with version 1.9."""
+"""Callbacks of scikit-learn, new in its version 1.9."""
 
 try:
     from sklearn.callback import CallbackSupportMixin

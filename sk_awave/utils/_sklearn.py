@@ -40,7 +40,7 @@ _Fit = TypeVar("_Fit", bound=Callable)
 
 
 class FitInterrupted(KeyboardInterrupt):
-    """Ctrl-C in a fit, which has left the best state it met on its estimator.
+    """Ctrl-C in a fit. The estimator has kept the best state that was met.
 
     Parameters
     ----------

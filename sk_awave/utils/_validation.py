@@ -7,7 +7,11 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array, validate_data
 
-from sk_awave.utils._sklearn import _check_feature_names, _check_n_features
+from sk_awave.utils._sklearn import (
+    _check_feature_names,
+    _check_feature_names_in,
+    _check_n_features,
+)
 
 
 def split_shape(sample_shape, ndim, signal_shape=None):
@@ -195,6 +199,31 @@ def validate_fields(estimator, X):
     )
 
 
+def channel_names_in(estimator, input_features, n_channels):
+    """Return the names of channels that `get_feature_names_out` is given.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    input_features : array-like of str or None
+        A name for each channel; otherwise checked as scikit-learn checks the names of all
+        features.
+    n_channels : int or None
+        None where samples have no channel axis.
+
+    Returns
+    -------
+    list of str or None
+        None where channels have no names.
+    """
+    if input_features is not None and n_channels is not None:
+        names = [str(name) for name in input_features]
+        if len(names) == n_channels != estimator.n_features_in_:
+            return names
+    _check_feature_names_in(estimator, input_features)
+    return None
+
+
 def check_tensor(X, estimator, input_name="X"):
     """Apply the rules of scikit-learn's ``check_array`` to a tensor."""
     name = type(estimator).__name__
@@ -272,14 +301,14 @@ def torch_dtype(array):
     return torch.float32 if array.dtype == np.float32 else torch.float64
 
 
-def as_batch(estimator, x):
+def as_batch(sample_shape, x):
     """Return one sample as a batch of one, or raise ValueError."""
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     shape = np.shape(x)
-    if shape != tuple(estimator.sample_shape_):
+    if shape != tuple(sample_shape):
         raise ValueError(
-            f"x must be one sample, of shape {tuple(estimator.sample_shape_)} as in fit. "
+            f"x must be one sample, of shape {tuple(sample_shape)} as in fit. "
             f"Got shape {shape} instead: of several samples X pass one, X[i]."
         )
     # A row of a frame stays a frame: its column names are compared with those of fit.

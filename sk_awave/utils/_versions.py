@@ -1,4 +1,4 @@
-"""What to say about an installation when something is wrong with it."""
+"""The versions to name when something is wrong with an installation."""
 
 import ctypes
 import platform

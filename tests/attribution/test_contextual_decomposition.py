@@ -196,7 +196,7 @@ def test_chunks_have_the_size_of_the_widest_activation():
     class Wide(nn.Module):
         def __init__(self):
             super().__init__()
-            self.wide, self.head = nn.Linear(NET_LENGTH, 2**14), nn.Linear(2**14, 1)
+            self.wide, self.head = nn.Linear(NET_LENGTH, 2**16), nn.Linear(2**16, 1)
 
         def forward(self, x):
             seen.append(len(x))
@@ -417,7 +417,7 @@ def test_labels_name_the_classes():
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", set(NETS) - {"parallel"})
+@pytest.mark.parametrize("name", sorted(set(NETS) - {"parallel"}))
 def test_on_a_gpu(name, cuda):
     X, net = samples((NET_LENGTH,)).astype(np.float32), make_net(name).float()
     transformer = wavelet(X)

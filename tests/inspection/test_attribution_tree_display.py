@@ -11,8 +11,8 @@ from sk_awave.attribution import (
     agglomerate_attributions,
 )
 from sk_awave.inspection import AttributionTreeDisplay, CoefficientDisplay
-from sk_awave.inspection._plot._tiles import borders, signal_tiles
-from sk_awave.inspection._times import coefficient_times
+from sk_awave.inspection._maps import coefficient_map
+from sk_awave.inspection._plot._tiles import borders, series_cells
 
 
 def decompose(transformer, X):
@@ -56,6 +56,17 @@ def chain_tree(layout):
     )
 
 
+def chain_display(transformer, n_merges):
+    """Draw that tree."""
+    layout = transformer.layout_
+    places = np.arange(layout.n_coeffs)
+    bands, times = coefficient_map(layout, transformer.filter_bank_, places)
+    length = layout.signal_shape[0] if times else None
+    tree = chain_tree(layout)
+    params = {"times": times, "length": length, "n_merges": n_merges}
+    return AttributionTreeDisplay(tree, bands, **params).plot()
+
+
 @pytest.mark.parametrize("kind", ["signals", "images"])
 @pytest.mark.parametrize("given", [False, True])
 def test_protocol(kind, given, request, pyplot):
@@ -96,9 +107,9 @@ def test_tiles_of_a_signal_have_the_scores_of_their_groups(signals, pyplot):
     """Each coefficient at its time, as the scalogram draws it."""
     decomposition, X = signals
     transformer = decomposition.transformer
-    layout, tree = transformer.layout_, chain_tree(transformer.layout_)
-    times = coefficient_times(layout, transformer.filter_bank_)
-    display = AttributionTreeDisplay(tree, layout, times=times, n_merges=(0, 5)).plot()
+    layout = transformer.layout_
+    display = chain_display(transformer, (0, 5))
+    times, tree = display.times, display.tree
     scalogram = CoefficientDisplay.from_estimator(transformer, X[0])
     bands = {band.name: band for band in layout.bands}
     for panel, n_merges in zip(display.axes_.flat, (0, 5), strict=True):
@@ -107,7 +118,7 @@ def test_tiles_of_a_signal_have_the_scores_of_their_groups(signals, pyplot):
         centres = (columns[1:] + columns[:-1]) / 2
         expected = tree.scores[tree.nodes(n_merges)]
         rows = scalogram.axes_[1, 0].collections
-        for values, name, row in zip(mesh.get_array(), times, rows, strict=True):
+        for values, name, row in zip(mesh.get_array(), display.bands, rows, strict=True):
             edges = row.get_coordinates()[0, :, 0]
             assert set(edges) <= set(columns)
             inside = (centres > edges[0]) & (centres < edges[-1])
@@ -117,15 +128,14 @@ def test_tiles_of_a_signal_have_the_scores_of_their_groups(signals, pyplot):
                 values[inside], expected[bands[name].start + nearest]
             )
         assert mesh.get_clim() == (-layout.n_coeffs, layout.n_coeffs)
-    assert [t.get_text() for t in display.ax_.get_yticklabels()] == list(times)
+    assert [t.get_text() for t in display.ax_.get_yticklabels()] == list(display.bands)
 
 
 def test_mosaic_of_an_image_has_the_scores_of_its_groups(images, pyplot):
     decomposition, _ = images
     layout = decomposition.transformer.layout_
-    tree = chain_tree(layout)
-    display = AttributionTreeDisplay(tree, layout, n_merges=(7,)).plot()
-    drawn = display.ax_.collections[0].get_array()
+    display = chain_display(decomposition.transformer, (7,))
+    tree, drawn = display.tree, display.ax_.collections[0].get_array()
     cA, details, _ = layout.unflatten(tree.scores[tree.nodes(7)])
     np.testing.assert_array_equal(drawn[:2, :2], cA)
     for place, band in zip([(2, 0), (0, 2), (2, 2)], details, strict=True):
@@ -136,8 +146,7 @@ def test_mosaic_of_an_image_has_the_scores_of_its_groups(images, pyplot):
 
 def test_only_groups_of_several_are_outlined(images, pyplot):
     decomposition, _ = images
-    layout = decomposition.transformer.layout_
-    display = AttributionTreeDisplay(chain_tree(layout), layout, n_merges=(0, 1)).plot()
+    display = chain_display(decomposition.transformer, (0, 1))
     none, two = display.axes_.flat
     assert not any(len(lines.get_segments()) for lines in none.collections[1:])
     upright, level = (lines.get_segments() for lines in two.collections[1:])
@@ -169,11 +178,12 @@ def test_every_coefficient_has_a_place(mode, decomposition):
     params = {"level": 2, "mode": mode, "decomposition": decomposition}
     transformer = WaveletTransformer("db2", **params).fit(np.ones((1, 24)))
     layout = transformer.layout_
-    times = coefficient_times(layout, transformer.filter_bank_)
-    units, columns, names = signal_tiles(layout, times)
-    np.testing.assert_array_equal(np.unique(units[units >= 0]), range(layout.n_coeffs))
+    places = np.arange(layout.n_coeffs)
+    bands, times = coefficient_map(layout, transformer.filter_bank_, places)
+    cells, columns = series_cells(bands, times, 24)
+    np.testing.assert_array_equal(np.unique(cells[cells >= 0]), places)
     assert (np.diff(columns) > 0).all()
-    assert names == [b.name for b in sorted(layout.bands, key=lambda b: b.frequencies)]
+    assert len(cells) == len(layout.bands)
 
 
 def test_channels(pyplot):
@@ -189,6 +199,24 @@ def test_channels(pyplot):
         AttributionTreeDisplay.from_estimator(decomposition, X[0], channel=2)
 
 
+def test_seconds_and_hertz(signals, pyplot):
+    decomposition, X = signals
+    kwargs = {"n_merges": [2], "sampling_frequency": 100}
+    drawn = AttributionTreeDisplay.from_estimator(decomposition, X[0], **kwargs)
+    plain = AttributionTreeDisplay.from_estimator(decomposition, X[0], n_merges=[2])
+    seconds, samples = (
+        display.ax_.collections[0].get_coordinates()[0, :, 0]
+        for display in (drawn, plain)
+    )
+    np.testing.assert_allclose(100 * seconds, samples)
+    assert drawn.ax_.get_xlabel() == "time (s)"
+    assert plain.ax_.get_xlabel() == "time (samples)"
+    names = [text.get_text() for text in drawn.ax_.get_yticklabels()]
+    assert names[-1] == "cD1 (25-50 Hz)"
+    with pytest.raises(ValueError, match=r"'sampling_frequency' .* Got 0 instead"):
+        AttributionTreeDisplay.from_estimator(decomposition, X[0], sampling_frequency=0)
+
+
 def test_three_panels_leave_one_empty(signals, pyplot):
     decomposition, X = signals
     kwargs = {"n_merges": (0, 2, 38), "connectivity": None, "target": 0}
@@ -200,6 +228,13 @@ def test_errors(signals, pyplot):
     decomposition, X = signals
     with pytest.raises(ValueError, match=r"one sample, of shape \(32,\) .* X\[i\]"):
         AttributionTreeDisplay.from_estimator(decomposition, X)
+    by_band = ContextualDecomposition(
+        decomposition.transformer, decomposition.teacher
+    ).fit(X)
+    with pytest.raises(
+        ValueError, match=r"groups='coefficients'\. Got one with 4 groups"
+    ):
+        AttributionTreeDisplay.from_estimator(by_band, X[0], connectivity=None)
     with pytest.raises(ValueError, match=r"n_merges must be an int from 0 to 38\. Got 3"):
         AttributionTreeDisplay.from_estimator(decomposition, X[0], n_merges=(0, 39))
     assert not pyplot.get_fignums()

@@ -4,14 +4,12 @@ import numpy as np
 
 from sk_awave.attribution import agglomerate_attributions
 from sk_awave.inspection._checks import check_channel, check_drawable
-from sk_awave.inspection._plot._panels import SIGNED, label, make_panels
-from sk_awave.inspection._plot._tiles import (
-    borders,
-    frame_bands,
-    image_tiles,
-    signal_tiles,
-)
-from sk_awave.inspection._times import coefficient_times
+from sk_awave.inspection._maps import coefficient_map, map_labels
+from sk_awave.inspection._plot._bands import add_colour_bar, frame_bands, signed_colours
+from sk_awave.inspection._plot._mosaic import make_mosaic
+from sk_awave.inspection._plot._panels import label, make_panels
+from sk_awave.inspection._plot._tiles import borders, series_cells
+from sk_awave.inspection._sampling import check_sampling_frequency, in_time, time_label
 
 
 class AttributionTreeDisplay:
@@ -31,17 +29,24 @@ class AttributionTreeDisplay:
     tree : AttributionTree
         The groups and their scores.
 
-    layout : CoeffLayout
-        Where the coefficients stand.
+    bands : dict of str to ndarray of int
+        The coefficients of each band, as indices of `tree`, of a signal from low to high
+        frequencies.
 
     times : dict of str to ndarray, default=None
         The times of the coefficients of each band, in samples; None for an image.
 
+    length : int, default=None
+        The number of samples of a signal; None for an image.
+
+    labels : dict of str to str, default=None
+        What the bands of a signal are called; by default their names.
+
+    sampling_frequency : float, default=None
+        The number of samples a second; by default time is in samples.
+
     n_merges : sequence of int, default=(0, 1, 4, 12)
         The numbers of merges.
-
-    channel : int, default=0
-        The channel that is drawn.
 
     Attributes
     ----------
@@ -84,12 +89,24 @@ class AttributionTreeDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, tree, layout, *, times=None, n_merges=(0, 1, 4, 12), channel=0):
+    def __init__(
+        self,
+        tree,
+        bands,
+        *,
+        times=None,
+        length=None,
+        labels=None,
+        sampling_frequency=None,
+        n_merges=(0, 1, 4, 12),
+    ):
         self.tree = tree
-        self.layout = layout
+        self.bands = bands
         self.times = times
+        self.length = length
+        self.labels = labels
+        self.sampling_frequency = sampling_frequency
         self.n_merges = n_merges
-        self.channel = channel
 
     @classmethod
     def from_estimator(
@@ -101,6 +118,7 @@ class AttributionTreeDisplay:
         connectivity="tree",
         target="auto",
         channel=0,
+        sampling_frequency=None,
         ax=None,
     ):
         """Join the coefficients of a sample, and draw the groups.
@@ -125,6 +143,10 @@ class AttributionTreeDisplay:
         channel : int, default=0
             The channel that is drawn. Groups may reach into others.
 
+        sampling_frequency : float, default=None
+            Of signals, the number of samples a second: time is then in seconds, and bands
+            are drawn with their frequencies in Hz. By default time is in samples.
+
         ax : matplotlib Axes, default=None
             See `plot`.
 
@@ -139,20 +161,34 @@ class AttributionTreeDisplay:
             If the decomposition is not fitted.
         TypeError, ValueError
             If `agglomerate_attributions` cannot join the coefficients, there are not so
-            many merges or no such channel, or the transformer is not one of signals or
-            images.
+            many merges or no such channel, or what is joined is not the coefficients of
+            signals or images.
         """
         tree = agglomerate_attributions(
             decomposition, x, connectivity=connectivity, target=target
         )
         transformer = decomposition.transformer
         check_drawable(transformer, cls.__name__)
-        check_channel(transformer, channel)
-        layout, times = transformer.layout_, None
-        if len(layout.signal_shape) == 1:
-            times = coefficient_times(layout, transformer.filter_bank_)
-        params = {"times": times, "n_merges": n_merges, "channel": channel}
-        return cls(tree, layout, **params).plot(ax)
+        layout = transformer.layout_
+        check_channel(layout, channel)
+        ndim = len(layout.signal_shape)
+        check_sampling_frequency(sampling_frequency, cls.__name__, ndim)
+        if len(tree.names) != layout.n_coeffs:
+            raise ValueError(
+                f"{cls.__name__} draws a decomposition with groups='coefficients'. Got "
+                f"one with {len(tree.names)} groups of {layout.n_coeffs} coefficients."
+            )
+        units = np.arange(layout.n_coeffs).reshape(-1, layout.n_coeffs_per_channel)
+        bands, times = coefficient_map(layout, transformer.filter_bank_, units[channel])
+        return cls(
+            tree,
+            bands,
+            times=times,
+            length=layout.signal_shape[0] if ndim == 1 else None,
+            labels=map_labels(bands, layout, sampling_frequency),
+            sampling_frequency=sampling_frequency,
+            n_merges=n_merges,
+        ).plot(ax)
 
     def plot(self, ax=None):
         """Draw a panel for each number of merges.
@@ -167,53 +203,55 @@ class AttributionTreeDisplay:
         display : AttributionTreeDisplay
             Itself.
         """
-        start = self.channel * self.layout.n_coeffs_per_channel
-        drawn = slice(start, start + self.layout.n_coeffs_per_channel)
-        nodes = [self.tree.nodes(n)[drawn] for n in self.n_merges]
-        limit = max(np.abs(self.tree.scores[panel]).max() for panel in nodes) or 1.0
-        colours = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
+        nodes = [self.tree.nodes(n) for n in self.n_merges]
+        drawn = np.concatenate([band.ravel() for band in self.bands.values()])
+        colours = signed_colours([self.tree.scores[panel[drawn]] for panel in nodes])
         n_columns = min(len(nodes), 2)
         axes = make_panels(ax, self, -(-len(nodes) // 2), n_columns)
-        draw = self._draw_signal if self.times is not None else self._draw_image
+        draw = self._draw_image if self.times is None else self._draw_series
         for panel, n, panel_nodes in zip(axes.flat, self.n_merges, nodes, strict=False):
-            mesh = draw(panel, panel_nodes, colours)
             label(panel, title=f"{n} merge{'s' * (n != 1)}")
+            mesh = draw(panel, panel_nodes, colours)
         for panel in axes.flat[len(nodes) :]:
             panel.set_axis_off()
         if self.times is not None:
             for panel in axes.flat[max(0, len(nodes) - n_columns) : len(nodes)]:
-                panel.set_xlabel("time (samples)", fontsize="small")
+                label(panel, time_label(self.sampling_frequency), title=panel.get_title())
             for panel in axes[:, 1:].flat:
                 panel.set_yticklabels([])
-        bar = self.figure_.colorbar(mesh, ax=list(axes.flat))
-        bar.ax.tick_params(labelsize="small")
-        bar.set_label("score of its group", fontsize="small")
+        add_colour_bar(self, mesh, axes.flat, "score of its group", below=False)
         return self
 
-    def _draw_signal(self, panel, nodes, colours):
+    def _draw_series(self, panel, nodes, colours):
         """Draw a row for each band."""
-        units, columns, names = signal_tiles(self.layout, self.times)
-        rows = np.arange(len(names) + 1) - 0.5
-        mesh = self._draw_tiles(panel, nodes, units, rows, columns, colours)
-        for end in (-0.5, self.layout.signal_shape[0] - 0.5):
-            panel.axvline(end, color="0.5", linestyle=":", linewidth=0.8)
+        cells, columns = series_cells(self.bands, self.times, self.length)
+        rows = np.arange(len(cells) + 1) - 0.5
+        columns = in_time(columns, self.sampling_frequency)
+        mesh = self._draw_cells(panel, nodes, cells, rows, columns, colours)
+        for end in (-0.5, self.length - 0.5):
+            x = in_time(end, self.sampling_frequency)
+            panel.axvline(x, color="0.5", linestyle=":", linewidth=0.8)
+        names = [(self.labels or {}).get(name, name) for name in self.bands]
         panel.set_yticks(range(len(names)), names)
+        if names != list(self.bands):  # with frequencies they are long
+            panel.tick_params(axis="y", labelsize="x-small")
         return mesh
 
     def _draw_image(self, panel, nodes, colours):
         """Draw the bands side by side."""
-        units, shapes, corners = image_tiles(self.layout)
-        rows, columns = (np.arange(n + 1) - 0.5 for n in units.shape)
-        mesh = self._draw_tiles(panel, nodes, units, rows, columns, colours)
-        frame_bands(panel, shapes, corners, len(units))
+        mosaic, corners = make_mosaic(self.bands)
+        cells = np.nan_to_num(mosaic, nan=-1).astype(int)
+        rows, columns = (np.arange(n + 1) - 0.5 for n in cells.shape)
+        mesh = self._draw_cells(panel, nodes, cells, rows, columns, colours)
+        frame_bands(panel, self.bands, corners, len(cells))
         panel.set(xticks=[], yticks=[], aspect="equal")
         panel.invert_yaxis()
         return mesh
 
-    def _draw_tiles(self, panel, nodes, units, rows, columns, colours):
+    def _draw_cells(self, panel, nodes, cells, rows, columns, colours):
         """Colour the cells by the scores of their nodes, and outline groups."""
-        labels = np.where(units < 0, -1, nodes[units])
-        values = np.where(units < 0, np.nan, self.tree.scores[labels])
+        labels = np.where(cells < 0, -1, nodes[cells])
+        values = np.where(cells < 0, np.nan, self.tree.scores[labels])
         mesh = panel.pcolormesh(columns, rows, values, **colours)
         upright, level = borders(labels, labels >= len(self.tree.names))
         line = {"colors": "black", "linewidth": 1}

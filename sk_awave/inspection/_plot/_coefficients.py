@@ -4,13 +4,19 @@ import numpy as np
 
 from sk_awave.inspection._checks import (
     check_drawable,
+    check_target,
     check_transformer,
     split_channel,
 )
-from sk_awave.inspection._plot._mosaic import make_mosaic
-from sk_awave.inspection._plot._panels import SIGNED, draw_image, label, make_panels
-from sk_awave.inspection._plot._tiles import frame_bands, tile_edges
-from sk_awave.inspection._times import coefficient_times
+from sk_awave.inspection._maps import coefficient_map, map_labels
+from sk_awave.inspection._plot._bands import (
+    add_colour_bar,
+    draw_mosaic,
+    draw_series,
+    signed_colours,
+)
+from sk_awave.inspection._plot._panels import draw_image, label, make_panels
+from sk_awave.inspection._sampling import check_sampling_frequency
 from sk_awave.utils._validation import as_batch
 
 
@@ -20,26 +26,29 @@ class _BandDisplay:
     #: What the values are: the label of the colour bar.
     _quantity = ""
 
-    def __init__(self, signal, bands, *, times=None):
+    def __init__(
+        self, signal, bands, *, times=None, labels=None, sampling_frequency=None
+    ):
         self.signal = signal
         self.bands = bands
         self.times = times
+        self.labels = labels
+        self.sampling_frequency = sampling_frequency
 
     @classmethod
-    def _from_values(cls, estimator, batch, values, channel, plot_params):
+    def _from_values(
+        cls, estimator, batch, values, channel, sampling_frequency, plot_params
+    ):
         """Draw a value for each coefficient of one sample."""
         layout = estimator.layout_
-        signal = split_channel(batch, estimator, layout.signal_shape, channel)
-        values = split_channel(values, estimator, (-1,), channel)
-        order, times = list(layout.bands), None
-        if signal.ndim == 1:
-            order.sort(key=lambda band: band.frequencies)
-            times = coefficient_times(layout, estimator.filter_bank_)
-        bands = {
-            band.name: values[band.start : band.stop].reshape(band.shape)
-            for band in order
-        }
-        return cls(signal, bands, times=times).plot(**plot_params)
+        ndim = len(layout.signal_shape)
+        check_sampling_frequency(sampling_frequency, cls.__name__, ndim)
+        signal = split_channel(batch, layout, layout.signal_shape, channel)
+        values = split_channel(values, layout, (-1,), channel)
+        bands, times = coefficient_map(layout, estimator.filter_bank_, values)
+        labels = map_labels(bands, layout, sampling_frequency)
+        params = {"labels": labels, "sampling_frequency": sampling_frequency}
+        return cls(signal, bands, times=times, **params).plot(**plot_params)
 
     def plot(self, ax=None, *, per_band=False):
         """Draw the signal and its bands, blue for negative and red for positive values.
@@ -59,51 +68,24 @@ class _BandDisplay:
             Itself.
         """
         bands = {name: np.asarray(band) for name, band in self.bands.items()}
-        peaks = {name: np.abs(band).max() or 1.0 for name, band in bands.items()}
         if per_band:
+            peaks = {name: np.abs(band).max() or 1.0 for name, band in bands.items()}
             bands = {name: band / peaks[name] for name, band in bands.items()}
-        limit = 1.0 if per_band else max(peaks.values())
-        colours = {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
-        draw = self._draw_signal if self.signal.ndim == 1 else self._draw_image
-        mappable, location = draw(ax, bands, colours)
-        panels = list(self.axes_.flat)
-        bar = self.figure_.colorbar(mappable, ax=panels, location=location)
-        bar.ax.tick_params(labelsize="small")
+        colours = signed_colours([1.0] if per_band else bands.values())
+        is_series = self.signal.ndim == 1
+        if is_series:
+            above, rows = make_panels(ax, self, 2, 1, height_ratios=(1, 2))[:, 0]
+            scale = colours, self.labels, self.sampling_frequency
+            mappable = draw_series(above, rows, self.signal, bands, self.times, *scale)
+            label(above, y="signal")
+        else:
+            left, right = make_panels(ax, self, 1, 2)[0]
+            draw_image(left, self.signal, "image")
+            mappable = draw_mosaic(right, bands, colours)
         unit = " / largest of its band" if per_band else ""
-        bar.set_label(self._quantity + unit, fontsize="small")
+        text = self._quantity + unit
+        add_colour_bar(self, mappable, self.axes_.flat, text, below=not is_series)
         return self
-
-    def _draw_signal(self, ax, bands, colours):
-        """Draw a row for each band, with its coefficients at their times."""
-        axes = make_panels(ax, self, 2, 1, height_ratios=(1, 2))
-        above, rows = axes[:, 0]
-        above.plot(self.signal, color="C0", linewidth=1)
-        above.sharex(rows)
-        above.tick_params(labelbottom=False)
-        for row, (name, band) in enumerate(bands.items()):
-            order, edges = tile_edges(self.times[name], len(self.signal))
-            y = row - 0.5, row + 0.5
-            mesh = rows.pcolormesh(edges, y, band[order][np.newaxis], **colours)
-        rows.set_yticks(range(len(bands)), list(bands))
-        for panel in (above, rows):
-            for end in (-0.5, len(self.signal) - 0.5):
-                panel.axvline(end, color="0.5", linestyle=":", linewidth=0.8)
-        label(above, y="signal")
-        label(rows, "time (samples)", "band")
-        return mesh, "right"
-
-    def _draw_image(self, ax, bands, colours):
-        """Draw the bands side by side, each in its cell."""
-        left, right = make_panels(ax, self, 1, 2)[0]
-        draw_image(left, self.signal, "image")
-        mosaic, corners = make_mosaic(bands)
-        mappable = right.imshow(mosaic, **colours)
-        right.set_xticks([])
-        right.set_yticks([])
-        label(right, title="bands")
-        shapes = {name: band.shape for name, band in bands.items()}
-        frame_bands(right, shapes, corners, len(mosaic))
-        return mappable, "bottom"
 
 
 class CoefficientDisplay(_BandDisplay):
@@ -128,6 +110,12 @@ class CoefficientDisplay(_BandDisplay):
 
     times : dict of str to ndarray, default=None
         The times of the coefficients of each band, in samples; None for an image.
+
+    labels : dict of str to str, default=None
+        What the bands of a signal are called; by default their names.
+
+    sampling_frequency : float, default=None
+        The number of samples a second; by default time is in samples.
 
     Attributes
     ----------
@@ -161,7 +149,9 @@ class CoefficientDisplay(_BandDisplay):
     _quantity = "coefficient"
 
     @classmethod
-    def from_estimator(cls, estimator, x, *, channel=0, per_band=False, ax=None):
+    def from_estimator(
+        cls, estimator, x, *, channel=0, sampling_frequency=None, per_band=False, ax=None
+    ):
         """Draw the coefficients of a sample.
 
         Parameters
@@ -174,6 +164,10 @@ class CoefficientDisplay(_BandDisplay):
 
         channel : int, default=0
             The channel that is drawn.
+
+        sampling_frequency : float, default=None
+            Of signals, the number of samples a second: time is then in seconds, and bands
+            are drawn with their frequencies in Hz. By default time is in samples.
 
         per_band : bool, default=False
             See `plot`.
@@ -195,10 +189,11 @@ class CoefficientDisplay(_BandDisplay):
             If the transformer is not fitted.
         """
         check_drawable(estimator, cls.__name__)
-        batch = as_batch(estimator, x)
+        batch = as_batch(estimator.sample_shape_, x)
         values = estimator.transform(batch)
         params = {"ax": ax, "per_band": per_band}
-        return cls._from_values(estimator, batch, values, channel, params)
+        scale = channel, sampling_frequency
+        return cls._from_values(estimator, batch, values, *scale, params)
 
 
 class AttributionDisplay(_BandDisplay):
@@ -220,6 +215,12 @@ class AttributionDisplay(_BandDisplay):
 
     times : dict of str to ndarray, default=None
         The times of the coefficients of each band, in samples; None for an image.
+
+    labels : dict of str to str, default=None
+        What the bands of a signal are called; by default their names.
+
+    sampling_frequency : float, default=None
+        The number of samples a second; by default time is in samples.
 
     Attributes
     ----------
@@ -261,7 +262,16 @@ class AttributionDisplay(_BandDisplay):
 
     @classmethod
     def from_estimator(
-        cls, estimator, x, y=None, *, target=0, channel=0, per_band=False, ax=None
+        cls,
+        estimator,
+        x,
+        y=None,
+        *,
+        target=0,
+        channel=0,
+        sampling_frequency=None,
+        per_band=False,
+        ax=None,
     ):
         """Draw the attributions of a sample.
 
@@ -281,6 +291,10 @@ class AttributionDisplay(_BandDisplay):
 
         channel : int, default=0
             The channel that is drawn.
+
+        sampling_frequency : float, default=None
+            Of signals, the number of samples a second: time is then in seconds, and bands
+            are drawn with their frequencies in Hz. By default time is in samples.
 
         per_band : bool, default=False
             See `plot`.
@@ -303,13 +317,10 @@ class AttributionDisplay(_BandDisplay):
         """
         check_drawable(estimator, cls.__name__)
         check_transformer(estimator, "attributions", cls.__name__)
-        batch = as_batch(estimator, x)
+        batch = as_batch(estimator.sample_shape_, x)
         scores = estimator.attributions(batch, None if y is None else np.array([y]))
         scores = np.asarray(scores).reshape(-1, estimator.layout_.n_coeffs)
-        if target not in range(len(scores)):
-            raise ValueError(
-                f"The 'target' parameter must be an integer from 0 to {len(scores) - 1}. "
-                f"Got {target!r} instead."
-            )
+        target = check_target(target, len(scores))
         params = {"ax": ax, "per_band": per_band}
-        return cls._from_values(estimator, batch, scores[target], channel, params)
+        scale = channel, sampling_frequency
+        return cls._from_values(estimator, batch, scores[target], *scale, params)

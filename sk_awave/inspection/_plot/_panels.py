@@ -37,6 +37,18 @@ def make_panels(ax, display, n_rows=1, n_columns=1, **ratios):
     return display.axes_
 
 
+def make_lines(ax, display, ratios, n_lines, *, upright):
+    """Make `n_lines` lines of panels of these relative lengths, columns if upright.
+
+    Returns
+    -------
+    ndarray of shape (n_lines, len(ratios)) of matplotlib Axes
+    """
+    if upright:
+        return make_panels(ax, display, len(ratios), n_lines, height_ratios=ratios).T
+    return make_panels(ax, display, n_lines, len(ratios))
+
+
 def label(panel, x="", y="", title=""):
     """Label a panel in the size of its ticks, which fits into narrow figures."""
     panel.set_xlabel(x, fontsize="small")

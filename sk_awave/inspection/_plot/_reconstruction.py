@@ -4,6 +4,11 @@ import numpy as np
 
 from sk_awave.inspection._checks import check_drawable, split_channel
 from sk_awave.inspection._plot._panels import draw_image, label, make_panels
+from sk_awave.inspection._sampling import (
+    check_sampling_frequency,
+    in_time,
+    time_label,
+)
 from sk_awave.utils._validation import as_batch
 
 
@@ -25,6 +30,9 @@ class ReconstructionDisplay:
 
     bands : sequence of str
         The names of the bands.
+
+    sampling_frequency : float, default=None
+        The number of samples a second; by default time is in samples.
 
     Attributes
     ----------
@@ -53,13 +61,16 @@ class ReconstructionDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, signal, reconstruction, bands):
+    def __init__(self, signal, reconstruction, bands, *, sampling_frequency=None):
         self.signal = signal
         self.reconstruction = reconstruction
         self.bands = bands
+        self.sampling_frequency = sampling_frequency
 
     @classmethod
-    def from_estimator(cls, estimator, x, *, bands=None, channel=0, ax=None):
+    def from_estimator(
+        cls, estimator, x, *, bands=None, channel=0, sampling_frequency=None, ax=None
+    ):
         """Draw a sample and its reconstruction from some bands.
 
         Parameters
@@ -75,6 +86,10 @@ class ReconstructionDisplay:
 
         channel : int, default=0
             The channel that is drawn.
+
+        sampling_frequency : float, default=None
+            Of signals, the number of samples a second: time is then in seconds. By
+            default it is in samples.
 
         ax : matplotlib Axes, default=None
             See `plot`.
@@ -93,8 +108,10 @@ class ReconstructionDisplay:
             If the transformer is not fitted.
         """
         check_drawable(estimator, cls.__name__)
-        batch = as_batch(estimator, x)
+        batch = as_batch(estimator.sample_shape_, x)
         layout = estimator.layout_
+        ndim = len(layout.signal_shape)
+        check_sampling_frequency(sampling_frequency, cls.__name__, ndim)
         bands = _check_bands(bands, layout)
         kept = np.concatenate(
             [np.full(band.stop - band.start, band.name in bands) for band in layout.bands]
@@ -103,10 +120,11 @@ class ReconstructionDisplay:
             kept, layout.n_channels or 1
         )
         signal, reconstruction = (
-            split_channel(values, estimator, layout.signal_shape, channel)
+            split_channel(values, layout, layout.signal_shape, channel)
             for values in (batch, estimator.inverse_transform(coeffs))
         )
-        return cls(signal, reconstruction, bands).plot(ax=ax)
+        params = {"sampling_frequency": sampling_frequency}
+        return cls(signal, reconstruction, bands, **params).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw sample and reconstruction.
@@ -132,10 +150,11 @@ class ReconstructionDisplay:
             draw_image(right, self.reconstruction, names, limits)
             return self
         panel = make_panels(ax, self)[0, 0]
-        panel.plot(self.signal, color="0.65", label="signal")
-        panel.plot(self.reconstruction, color="C0", label=names)
+        t = in_time(np.arange(len(self.signal)), self.sampling_frequency)
+        panel.plot(t, self.signal, color="0.65", label="signal")
+        panel.plot(t, self.reconstruction, color="C0", label=names)
         panel.legend(fontsize="x-small", frameon=False, handlelength=1)
-        label(panel, "time (samples)", "amplitude")
+        label(panel, time_label(self.sampling_frequency), "amplitude")
         return self
 
 

@@ -1,71 +1,42 @@
-"""The plane of coefficients as cells: by time and band, or side by side."""
+"""The plane of time and band as cells, and the borders between them."""
 
 import numpy as np
 
-from sk_awave.inspection._plot._mosaic import make_mosaic
 
-
-def tile_edges(times, length):
-    """Return the order of the coefficients of a band in time, and their borders.
-
-    A coefficient is as wide as the step from one to the next. That of a band of one is as
-    wide as the signal.
-    """
-    order = np.argsort(times)
-    times = times[order]
+def cell_edges(times, length):
+    """Return the ends of the cells whose centres are times, in samples."""
     step = times[1] - times[0] if len(times) > 1 else length
     edges = times - step / 2
-    return order, np.append(edges, edges[-1] + step)
+    return np.append(edges, edges[-1] + step)
 
 
-def signal_tiles(layout, times):
-    """Return the plane of time and band, the lowest frequencies first.
+def series_cells(bands, times, length):
+    """Cut the rows of all bands of a signal at the same times.
 
     Parameters
     ----------
-    layout : CoeffLayout
-        Of signals.
-    times : dict of str to ndarray
-        The times of the coefficients of each band.
+    bands, times : dicts of str to ndarray
+        What the cells hold, of int, and their times in samples.
+    length : int
+        Of the signal.
 
     Returns
     -------
-    units : ndarray of int of shape (n_bands, n_columns)
-        The coefficient of a channel that each cell is of; -1 where there is none.
+    cells : ndarray of int of shape (n_bands, n_columns)
+        -1 where a band has nothing.
     columns : ndarray of shape (n_columns + 1,)
-        The borders of the cells in time.
-    names : list of str
-        The bands.
+        The ends of the columns, in samples.
     """
-    bands = sorted(layout.bands, key=lambda band: band.frequencies)
-    tiles = [tile_edges(times[band.name], *layout.signal_shape) for band in bands]
-    columns = np.unique(np.concatenate([edges for _, edges in tiles]))
+    orders = {name: np.argsort(times[name]) for name in bands}
+    edges = {name: cell_edges(times[name][orders[name]], length) for name in bands}
+    columns = np.unique(np.concatenate(list(edges.values())))
     centres = (columns[1:] + columns[:-1]) / 2
-    units = np.full((len(bands), len(centres)), -1)
-    for row, band, (order, edges) in zip(units, bands, tiles, strict=True):
-        position = np.searchsorted(edges, centres) - 1
-        inside = (position >= 0) & (position < len(order))
-        row[inside] = band.start + order[position[inside]]
-    return units, columns, [band.name for band in bands]
-
-
-def image_tiles(layout):
-    """Return the mosaic of the bands of an image.
-
-    Returns
-    -------
-    units : ndarray of int of shape (n_rows, n_columns)
-        As of `signal_tiles`.
-    shapes : dict of str to tuple of int
-        The shapes of the bands.
-    corners : dict of str to tuple of int
-        The row and the column of the first coefficient of each band.
-    """
-    shapes = {band.name: band.shape for band in layout.bands}
-    mosaic, corners = make_mosaic(
-        {b.name: np.arange(b.start, b.stop).reshape(b.shape) for b in layout.bands}
-    )
-    return np.nan_to_num(mosaic, nan=-1).astype(int), shapes, corners
+    cells = np.full((len(bands), len(centres)), -1)
+    for row, (name, band) in zip(cells, bands.items(), strict=True):
+        position = np.searchsorted(edges[name], centres) - 1
+        inside = (position >= 0) & (position < len(band))
+        row[inside] = band[orders[name][position[inside]]]
+    return cells, columns
 
 
 def borders(labels, is_outlined):
@@ -90,15 +61,3 @@ def borders(labels, is_outlined):
     )
     down = (labels[1:] != labels[:-1]) & (is_outlined[1:] | is_outlined[:-1])
     return across[1:-1].nonzero(), down[:, 1:-1].nonzero()
-
-
-def frame_bands(panel, shapes, corners, height):
-    """Frame and name the bands of a mosaic of so many rows."""
-    for name, (top, side) in corners.items():
-        n_rows, n_columns = shapes[name]
-        x, y = side + np.array([0, n_columns]) - 0.5, top + np.array([0, n_rows]) - 0.5
-        frame = x[[0, 1, 1, 0, 0]], y[[0, 0, 1, 1, 0]]
-        panel.plot(*frame, color="0.5", linewidth=0.5)
-        if n_rows >= height / 6:  # smaller ones have no room for a name
-            text = {"fontsize": "xx-small", "color": "black", "va": "top"}
-            panel.text(x[0], y[0], f" {name}", **text)  # on white, in any style

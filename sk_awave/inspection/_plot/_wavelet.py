@@ -5,6 +5,7 @@ import numpy as np
 from sk_awave.inspection._checks import check_transformer, single_wavelet
 from sk_awave.inspection._functions import frequency_response, wavelet_functions
 from sk_awave.inspection._plot._panels import label, make_panels
+from sk_awave.inspection._sampling import in_time, time_label
 
 
 class WaveletDisplay:
@@ -25,6 +26,9 @@ class WaveletDisplay:
 
     start_name : str, default=None
         Its name.
+
+    sampling_frequency : float, default=None
+        The number of samples a second, where time is in seconds.
 
     Attributes
     ----------
@@ -55,13 +59,16 @@ class WaveletDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, functions, *, start=None, start_name=None):
+    def __init__(
+        self, functions, *, start=None, start_name=None, sampling_frequency=None
+    ):
         self.functions = functions
         self.start = start
         self.start_name = start_name
+        self.sampling_frequency = sampling_frequency
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator, *, sampling_frequency=None, ax=None):
         """Draw the wavelet of a transformer, or any wavelet.
 
         Parameters
@@ -70,6 +77,10 @@ class WaveletDisplay:
             With ``per_level`` or ``per_axis`` each of the wavelets is drawn, both where
             they are biorthogonal pairs, and for a transformer that learns the wavelet
             that the best run started from.
+
+        sampling_frequency : float, default=None
+            The number of samples a second: time is then in seconds. By default it is in
+            samples.
 
         ax : matplotlib Axes, default=None
             See `plot`.
@@ -85,18 +96,19 @@ class WaveletDisplay:
             If the transformer is not fitted.
         """
         sides = _titled_sides(estimator)
+        scale = {"sampling_frequency": sampling_frequency}
         functions = {
-            title: wavelet_functions(wavelet, side=side)
+            title: wavelet_functions(wavelet, side=side, **scale)
             for title, (wavelet, side) in sides.items()
         }
         if not hasattr(estimator, "loss_curve_"):
-            return cls(functions).plot(ax=ax)
+            return cls(functions, **scale).plot(ax=ax)
         start = estimator._start_wavelet
         start_functions = {
-            title: wavelet_functions(start, side=side)
+            title: wavelet_functions(start, side=side, **scale)
             for title, (_, side) in sides.items()
         }
-        display = cls(functions, start=start_functions, start_name=start.name)
+        display = cls(functions, start=start_functions, start_name=start.name, **scale)
         return display.plot(ax=ax)
 
     def plot(self, ax=None):
@@ -120,7 +132,7 @@ class WaveletDisplay:
         label(axes[0, 0], y=axes[0, 0].get_ylabel(), title=r"scaling function $\varphi$")
         label(axes[0, 1], title=r"wavelet $\psi$")
         for panel in axes[-1]:
-            panel.set_xlabel("time (samples)", fontsize="small")
+            panel.set_xlabel(time_label(self.sampling_frequency), fontsize="small")
         for panel in axes[:-1].flat:
             panel.tick_params(labelbottom=False)
         if self.start is not None:
@@ -153,6 +165,9 @@ class FilterBankDisplay:
     response : FrequencyResponse
         What `frequency_response` returns of them.
 
+    sampling_frequency : float, default=None
+        The number of samples a second, where frequencies are in Hz.
+
     Attributes
     ----------
     axes_ : ndarray of shape (1, 2) of matplotlib Axes
@@ -178,19 +193,24 @@ class FilterBankDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, dec_lo, dec_hi, response):
+    def __init__(self, dec_lo, dec_hi, response, *, sampling_frequency=None):
         self.dec_lo = dec_lo
         self.dec_hi = dec_hi
         self.response = response
+        self.sampling_frequency = sampling_frequency
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator, *, sampling_frequency=None, ax=None):
         """Draw the filters of a transformer, or of any wavelet.
 
         Parameters
         ----------
         estimator : fitted transformer, pywt.Wavelet or str
             With a single wavelet; otherwise pass one of its ``wavelet_``.
+
+        sampling_frequency : float, default=None
+            The number of samples a second: time is then in seconds, and frequencies are
+            in Hz. By default they are in samples, and in cycles a sample.
 
         ax : matplotlib Axes, default=None
             See `plot`.
@@ -209,7 +229,8 @@ class FilterBankDisplay:
         """
         wavelet = single_wavelet(estimator, cls.__name__)
         filters = np.array(wavelet.dec_lo), np.array(wavelet.dec_hi)
-        return cls(*filters, frequency_response(wavelet)).plot(ax=ax)
+        scale = {"sampling_frequency": sampling_frequency}
+        return cls(*filters, frequency_response(wavelet, **scale), **scale).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw taps and gains.
@@ -227,17 +248,20 @@ class FilterBankDisplay:
         taps, gains = make_panels(ax, self, 1, 2)[0]
         filters = (self.dec_lo, "C0", "o"), (self.dec_hi, "C1", "s")
         for values, colour, marker in filters:
-            stems = taps.stem(values, linefmt=colour, markerfmt=marker, basefmt="k-")
+            t = in_time(np.arange(len(values)), self.sampling_frequency)
+            stems = taps.stem(t, values, linefmt=colour, markerfmt=marker, basefmt="k-")
             stems.markerline.set(color=colour, markersize=3)
-            stems.baseline.set_linewidth(0.8)
+            stems.baseline.set(color="0.5", linewidth=0.8)
         frequencies, low, high = self.response
         gains.plot(frequencies, np.abs(low), "C0-", label="low-pass")
         gains.plot(frequencies, np.abs(high), "C1--", label="high-pass")
         gains.legend(
             fontsize="x-small", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1)
         )
-        label(taps, "tap (samples)", "value")
-        label(gains, "frequency\n(cycles/sample)", "gain")
+        fs = self.sampling_frequency
+        label(taps, "tap (samples)" if fs is None else time_label(fs), "value")
+        unit = "frequency\n(cycles/sample)" if fs is None else "frequency (Hz)"
+        label(gains, unit, "gain")
         return self
 
 

@@ -1,0 +1,102 @@
+"""
+What a decision is made of
+==========================
+
+A linear model of wavelet coefficients is a picture: its weights have a place
+in time and frequency, and so has everything that adds up to one decision. The
+trials here are simulated, so that we know what the picture must show: two
+channels, sampled at 250 Hz, and in one class a burst of 11 Hz on the first of
+them.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_awave import SubbandPooling, WaveletTransformer
+from sk_awave.inspection import DecisionDisplay, WeightDisplay
+
+FREQUENCY = 250  # samples a second
+rng = np.random.default_rng(0)
+t = np.arange(250) / FREQUENCY
+
+
+def make_trials(onsets):
+    """Make trials of drifts and noise, and in every second one a burst."""
+    y = np.arange(len(onsets)) % 2
+    X = rng.standard_normal((len(onsets), 2, len(t)))
+    X = 0.1 * X.cumsum(axis=-1) + 0.6 * rng.standard_normal(X.shape)
+    phases = t - onsets[:, np.newaxis]
+    bursts = np.exp(-((phases / 0.07) ** 2)) * np.sin(2 * np.pi * 11 * phases)
+    X[:, 0] += y[:, np.newaxis] * bursts
+    return X, y
+
+
+# %%
+# At a time that is always the same
+# ---------------------------------
+# The weights stand out at 0.4 s, in the band that holds 11 Hz. The curve above
+# them holds the weights of the samples themselves: the decision is the inner
+# product of the signal with it.
+X, y = make_trials(np.full(300, 0.4))
+pipeline = make_pipeline(
+    WaveletTransformer("sym4", level=5),
+    StandardScaler(),
+    LogisticRegression(C=0.01),
+)
+print(f"accuracy: {cross_val_score(pipeline, X, y).mean():.2f}")
+pipeline.fit(X, y)
+WeightDisplay.from_estimator(pipeline, sampling_frequency=FREQUENCY)
+plt.show()
+
+# %%
+# One trial. Contributions are those of the deviations of coefficients from
+# their means, which the scaler subtracts, and the baseline is the intercept.
+# They add up to the decision exactly, over both channels.
+trial = X[1]
+display = DecisionDisplay.from_estimator(
+    pipeline, trial, sampling_frequency=FREQUENCY
+)
+plt.show()
+total = display.baseline + display.contributions.sum()
+print(f"sum: {total:.6f}, decision: {display.decision:.6f}")
+
+# %%
+# The map is that of the first channel. The second one has no burst: what it
+# adds is spread over all bands, and is noise that the model took for a signal.
+second = DecisionDisplay.from_estimator(
+    pipeline, trial, channel=1, sampling_frequency=FREQUENCY
+)
+plt.show()
+for each in (display, second):
+    share = sum(band.sum() for band in each.bands.values())
+    print(f"channel {each.channel}: {share:+.2f}")
+
+# %%
+# At any time
+# -----------
+# Where the burst comes at any time, no single coefficient tells it, and pooled
+# bands do. What they add to the decision stands in the band, and with
+# ``segments`` in a part of the trial; below are the largest contributions by
+# name. This is the trial of which the model is surest.
+X, y = make_trials(rng.uniform(0.1, 0.9, 300))
+print(f"coefficients: {cross_val_score(pipeline, X, y).mean():.2f}")
+pooled = make_pipeline(
+    SubbandPooling(segments=(1, 4)),
+    StandardScaler(),
+    LogisticRegression(C=0.01),
+)
+print(f"pooled bands: {cross_val_score(pooled, X, y).mean():.2f}")
+surest = pooled.fit(X, y).decision_function(X).argmax()
+_, ax = plt.subplots(figsize=(6.4, 6), layout="constrained")
+DecisionDisplay.from_estimator(
+    pooled,
+    X[surest],
+    channel_names=["Fz", "Cz"],
+    sampling_frequency=FREQUENCY,
+    ax=ax,
+)
+plt.show()

@@ -1,0 +1,39 @@
+"""What a pooled feature is of."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Place(NamedTuple):
+    """What a pooled feature is of.
+
+    Attributes
+    ----------
+    channel : int
+    band : str
+        'cD3', or '|cD1|_cD3' of an envelope.
+    segment : str
+        '' of the whole band, '[2/4]' of a part.
+    value : str
+        The statistic, as 'max_1'.
+    wavelet : int
+        Of several ones, from 1; 0 where there is no choice.
+    """
+
+    channel: int
+    band: str
+    segment: str
+    value: str
+    wavelet: int = 0
+
+    def name(self, prefixes):
+        """Return the name of the feature; `prefixes` are those of the channels."""
+        wavelet = f"w{self.wavelet}_" if self.wavelet else ""
+        channel = prefixes[self.channel]
+        return f"{wavelet}{channel}{self.band}{self.segment}_{self.value}"
+
+
+def name_places(places, prefixes):
+    """Return the names of features, as `get_feature_names_out` does."""
+    return np.asarray([place.name(prefixes) for place in places], dtype=object)
