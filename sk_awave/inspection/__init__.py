@@ -10,6 +10,7 @@ from sk_awave.inspection._functions import (
     frequency_response,
     wavelet_functions,
 )
+from sk_awave.inspection._plot._attribution_tree import AttributionTreeDisplay
 from sk_awave.inspection._plot._coefficients import (
     AttributionDisplay,
     CoefficientDisplay,
@@ -24,6 +25,7 @@ from sk_awave.inspection._plot._weights import WeightDisplay
 __all__ = [
     "AttributionCurveDisplay",
     "AttributionDisplay",
+    "AttributionTreeDisplay",
     "CoefficientDisplay",
     "DecisionDisplay",
     "FilterBankDisplay",

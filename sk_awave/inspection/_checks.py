@@ -32,29 +32,20 @@ def single_wavelet(source, caller):
     return as_wavelet(source)
 
 
-def as_batch(sample_shape, x):
-    """Return one sample as a batch of one, or raise ValueError."""
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-    shape = np.shape(x)
-    if shape != tuple(sample_shape):
-        raise ValueError(
-            f"x must be one sample, of shape {tuple(sample_shape)} as in fit. "
-            f"Got shape {shape} instead: of several samples X pass one, X[i]."
-        )
-    # A row of a frame stays a frame: its column names are compared with those of fit.
-    return x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]
-
-
 def split_channel(values, layout, shape, channel):
     """Return one channel of a sample's flat values, in the given shape."""
+    check_channel(layout, channel)
+    return np.asarray(values).reshape(layout.n_channels or 1, *shape)[channel]
+
+
+def check_channel(layout, channel):
+    """Raise ValueError if there is no such channel."""
     n_channels = layout.n_channels or 1
     if channel not in range(n_channels):
         raise ValueError(
             f"The 'channel' parameter must be an integer from 0 to {n_channels - 1}. Got "
             f"{channel!r} instead."
         )
-    return np.asarray(values).reshape(n_channels, *shape)[channel]
 
 
 def check_drawable(estimator, caller):

@@ -301,3 +301,17 @@ def torch_dtype(array):
     if isinstance(array, torch.Tensor):
         return array.dtype
     return torch.float32 if array.dtype == np.float32 else torch.float64
+
+
+def as_batch(sample_shape, x):
+    """Return one sample as a batch of one, or raise ValueError."""
+    if hasattr(x, "detach"):
+        x = x.detach().cpu()
+    shape = np.shape(x)
+    if shape != tuple(sample_shape):
+        raise ValueError(
+            f"x must be one sample, of shape {tuple(sample_shape)} as in fit. "
+            f"Got shape {shape} instead: of several samples X pass one, X[i]."
+        )
+    # A row of a frame stays a frame: its column names are compared with those of fit.
+    return x.to_frame().T if hasattr(x, "to_frame") else np.asarray(x)[np.newaxis]

@@ -4,6 +4,7 @@ import numpy as np
 
 from sk_awave.inspection._plot._mosaic import make_mosaic
 from sk_awave.inspection._plot._panels import SIGNED, label
+from sk_awave.inspection._plot._tiles import cell_edges
 from sk_awave.inspection._sampling import in_time, time_label
 
 #: The features that have a bar of their own, at most.
@@ -51,7 +52,7 @@ def draw_series(above, rows, signal, bands, times, colours, labels, sampling_fre
     above.tick_params(labelbottom=False)
     for row, (name, band) in enumerate(bands.items()):
         order = np.argsort(times[name])
-        edges = in_time(_edges(times[name][order], length), sampling_frequency)
+        edges = in_time(cell_edges(times[name][order], length), sampling_frequency)
         y = row - 0.5, row + 0.5
         mesh = rows.pcolormesh(edges, y, band[order][np.newaxis], **colours)
     names = [(labels or {}).get(name, name) for name in bands]
@@ -73,16 +74,21 @@ def draw_mosaic(panel, bands, colours):
     panel.set_xticks([])
     panel.set_yticks([])
     label(panel, title="bands")
+    frame_bands(panel, bands, corners, len(mosaic))
+    return mappable
+
+
+def frame_bands(panel, bands, corners, n_rows):
+    """Frame the bands in a mosaic of so many rows, and name them."""
     for name, (top, side) in corners.items():
         height, width = bands[name].shape
         x, y = side + np.array([0, width]) - 0.5, top + np.array([0, height]) - 0.5
         frame = x[[0, 1, 1, 0, 0]], y[[0, 0, 1, 1, 0]]
         panel.plot(*frame, color="0.5", linewidth=0.5)
-        if height >= len(mosaic) / 6:  # smaller ones have no room for a name
+        if height >= n_rows / 6:  # smaller ones have no room for a name
             # White at zero in any style, so that its default colour may not be seen.
             text = {"fontsize": "xx-small", "color": "black", "va": "top"}
             panel.text(x[0], y[0], f" {name}", **text)
-    return mappable
 
 
 def draw_bars(panel, features, quantity, labels=None):
@@ -113,10 +119,3 @@ def draw_bars(panel, features, quantity, labels=None):
     panel.invert_yaxis()
     panel.set_yticks([])
     label(panel, quantity)
-
-
-def _edges(times, length):
-    """Return the ends of the cells whose centres are times, in samples."""
-    step = times[1] - times[0] if len(times) > 1 else length
-    edges = times - step / 2
-    return np.append(edges, edges[-1] + step)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from sk_awave.inspection._checks import (
-    as_batch,
     check_drawable,
     check_target,
     check_transformer,
@@ -18,6 +17,7 @@ from sk_awave.inspection._plot._bands import (
 )
 from sk_awave.inspection._plot._panels import draw_image, label, make_panels
 from sk_awave.inspection._sampling import check_sampling_frequency
+from sk_awave.utils._validation import as_batch
 
 
 class _BandDisplay:

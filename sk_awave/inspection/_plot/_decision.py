@@ -3,7 +3,6 @@
 import numpy as np
 
 from sk_awave.inspection._checks import (
-    as_batch,
     check_head,
     check_target,
     split_channel,
@@ -17,6 +16,7 @@ from sk_awave.inspection._plot._bands import (
     signed_colours,
 )
 from sk_awave.inspection._plot._panels import draw_image, label, make_lines
+from sk_awave.utils._validation import as_batch
 
 
 class DecisionDisplay:

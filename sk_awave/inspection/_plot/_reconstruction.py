@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from sk_awave.inspection._checks import as_batch, check_drawable, split_channel
+from sk_awave.inspection._checks import check_drawable, split_channel
 from sk_awave.inspection._plot._panels import draw_image, label, make_panels
 from sk_awave.inspection._sampling import (
     check_sampling_frequency,
     in_time,
     time_label,
 )
+from sk_awave.utils._validation import as_batch
 
 
 class ReconstructionDisplay:
