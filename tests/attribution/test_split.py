@@ -373,7 +373,9 @@ ELEMENTWISE = [
 ]
 
 
-@pytest.mark.parametrize("function", ELEMENTWISE, ids=str)
+@pytest.mark.parametrize(
+    "function", ELEMENTWISE, ids=lambda f: getattr(f, "__name__", type(f).__name__)
+)
 def test_elementwise_functions(function):
     x, parts = samples()
     relevant, total = decompose(function, x, parts)
