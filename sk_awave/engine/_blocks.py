@@ -94,6 +94,8 @@ class Blocks(ABC):
     def summary(self) -> Summary:
         """What is known of all blocks, from a first pass through them."""
         parts = self.map(_summarise)
+        if not parts:
+            raise ValueError("X has no samples: all of its blocks are empty.")
         numbers, lengths, x_sums, gradient_sums, likes = zip(*parts, strict=True)
         n, like = sum(lengths), likes[0]
         by_value = [
@@ -293,7 +295,7 @@ class ShuffledBlocks:
 def _summarise(blocks: Iterable[Block]) -> Iterator[tuple]:
     for block in blocks:
         sums = (
-            0.0 if a is None else float(row_norms(a).sum())
+            0.0 if a is None else _sum_of_norms(a)
             for a in (block.x, block.input_gradients)
         )
         # Rows of their own, in place of a view that would keep all.
@@ -301,9 +303,9 @@ def _summarise(blocks: Iterable[Block]) -> Iterator[tuple]:
         yield block.number, len(block), *sums, like
 
 
-def row_norms(x: Tensor) -> Tensor:
-    """Return the L1 norm of each row, summed in float64."""
-    return torch.linalg.vector_norm(x.flatten(1), 1, dim=1, dtype=torch.float64)
+def _sum_of_norms(x: Tensor) -> float:
+    """Return the L1 norm, summed in float64 over rows: all in float64 would take long."""
+    return float(torch.linalg.vector_norm(x.flatten(1), 1, dim=1).double().sum())
 
 
 def _evaluate(blocks, template, theta, smoothing):

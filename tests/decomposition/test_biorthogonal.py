@@ -171,6 +171,7 @@ def test_callbacks_see_one_run(ecg):
     from sk_awave.decomposition import _fitting as fitting
 
     transformer = make()
+    transformer.sample_shape_ = ecg.shape[1:]
     learner = fitting.make_learner(transformer, ecg, None, None)
     seen = []
 
