@@ -112,8 +112,8 @@ class IteratedBlocks(Blocks):
         self._fields = None
 
     def map(self, function, *args):
-        """Return what a function of the blocks yields."""
-        return list(function(iter(self), *args))
+        """Yield what a function of the blocks yields."""
+        return function(iter(self), *args)
 
     def __iter__(self):
         """Yield the blocks, which are checked to be those of the first pass."""
