@@ -133,6 +133,25 @@ def input_gradients(
     >>> input_gradients(teacher, X).shape
     (2, 2, 2)
     """
+    field = find_field(teacher, X, y, baselines, batch_size, device, random_state)
+    if not field.any():
+        raise ValueError(
+            "The gradients of the teacher are zero at every sample: its output does not "
+            "depend on its input there."
+        )
+    return field
+
+
+def find_field(
+    teacher,
+    X,
+    y=None,
+    baselines=None,
+    batch_size=None,
+    device="auto",
+    random_state=None,
+):
+    """Return what `input_gradients` returns, or zeros."""
     teacher = as_teacher(teacher)
     samples = as_samples(X, teacher, "X")
     method, n_steps = teacher.method, teacher.n_steps
@@ -165,7 +184,8 @@ def input_gradients(
     steps, last = _STEPS if n_steps == "auto" else (n_steps, n_steps)
     with torch.inference_mode(False), torch.enable_grad():
         field, misses = compute(steps)
-        _check_field(field)
+        if not field.isfinite().all():
+            raise ValueError("The gradients of the teacher contain NaN or infinity.")
         if method == "integrated_gradients":
             while _is_incomplete(misses) and steps < last:
                 steps *= 2
@@ -275,17 +295,6 @@ def choose_device(device, teacher, samples, owner):
         ) from error
 
 
-def _check_field(field):
-    """Raise ValueError if gradients are not finite, or zero everywhere."""
-    if not field.isfinite().all():
-        raise ValueError("The gradients of the teacher contain NaN or infinity.")
-    if not field.any():
-        raise ValueError(
-            "The gradients of the teacher are zero at every sample: its output does not "
-            "depend on its input there."
-        )
-
-
 def _worst(misses):
     """Return the largest gap and the largest change of the output of all chunks."""
     return torch.stack(misses).amax(0).tolist()
@@ -309,5 +318,5 @@ def _warn_if_incomplete(misses, steps, n_steps):
             f"With n_steps={steps} integrated gradients miss completeness by up to "
             f"{gap:.2g}, where the output changes by up to {change:.2g} from the zero "
             f"baseline. {remedy}",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -297,8 +297,7 @@ class AdaptiveWaveletTransformer(
         ----------
         X : array-like, tensor or Dask array of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape), or iterable
-            The signals; or what yields blocks of them, `X` or ``(X, y)``, anew each time
-            that it is iterated over, such as a torch DataLoader.
+            The signals; or what yields blocks `X` or ``(X, y)``, as a torch DataLoader.
         y : array-like of shape (n_samples,), default=None
             Labels, as a teacher with ``target="label"``, `extra_terms` or `basis` need.
         input_gradients : array-like or tensor of the shape of `X`, default=None

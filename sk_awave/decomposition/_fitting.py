@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sk_awave.attribution import input_gradients
-from sk_awave.attribution._input_gradients import as_samples
+from sk_awave.attribution._input_gradients import as_samples, find_field
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.decomposition._basis import in_basis, keep_basis
 from sk_awave.decomposition._learner import (
@@ -36,8 +36,10 @@ from sk_awave.utils._validation import as_tensor
 _LONGEST = 22
 
 
-def find_gradients(transformer, X, y, given):
+def find_gradients(transformer, X, y, given, *, is_block=False):
     """Return gradients of shape (n_targets, *X.shape), of the teacher or given, or None.
+
+    Those of a block may all be zero.
 
     Raises
     ------
@@ -51,7 +53,8 @@ def find_gradients(transformer, X, y, given):
         return None
     if given is None:
         seed = transformer.random_state
-        field = input_gradients(teacher, X, y=y, random_state=seed)
+        find = find_field if is_block else input_gradients
+        field = find(teacher, X, y=y, random_state=seed)
     else:
         field = as_samples(given, transformer, "input_gradients")
         if field.shape != X.shape:

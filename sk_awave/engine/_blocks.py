@@ -9,9 +9,10 @@ Note [sum over blocks]
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,8 +85,8 @@ class Blocks(ABC):
         """Yield the blocks."""
 
     @abstractmethod
-    def map(self, function: Callable[..., Iterable], *args) -> list:
-        """Return what a function of an iterable of blocks yields for each, in order.
+    def map(self, function: Callable[..., Iterable], *args) -> Iterable:
+        """Yield what a function of an iterable of blocks yields for each, in order.
 
         It may be called with some of the blocks at a time, where these are.
         """
@@ -93,7 +94,9 @@ class Blocks(ABC):
     @cached_property
     def summary(self) -> Summary:
         """What is known of all blocks, from a first pass through them."""
-        parts = self.map(_summarise)
+        parts = list(self.map(_summarise))
+        if not parts:
+            raise ValueError("X has no samples: all of its blocks are empty.")
         numbers, lengths, x_sums, gradient_sums, likes = zip(*parts, strict=True)
         n, like = sum(lengths), likes[0]
         by_value = [
@@ -204,11 +207,9 @@ class SummedObjective:
 
     def report(self, theta: np.ndarray) -> dict[str, float]:
         """Evaluate every term at parameters, unweighted, by its name."""
-        reports = self.blocks.map(_report, self._at(theta), theta)
-        totals = self._mean([list(report.values()) for report in reports])
-        return {
-            name: float(total) for name, total in zip(reports[0], totals, strict=True)
-        }
+        totals = self._mean(self.blocks.map(_report, self._at(theta), theta))
+        names = (term.name for term in self.terms)
+        return dict(zip(names, map(float, totals), strict=True))
 
     def take(self, rows: np.ndarray) -> Objective:
         """Return the same objective of some of the signals, given by their numbers."""
@@ -238,16 +239,17 @@ class SummedObjective:
         layout = self.layout_at(self.bank.at(theta)().detach(), smoothing)
         return self.template.recast(Objective, layout)
 
-    def _mean(self, parts: list) -> list:
-        """Return the mean over rows of what there is of each block."""
-        lengths = list(self.blocks.summary.n_rows.values())
-        n = sum(lengths)
-        totals: list = [0.0] * len(parts[0])
-        for length, part in zip(lengths, parts, strict=True):
-            totals = [
-                total + length * value for total, value in zip(totals, part, strict=True)
-            ]
-        return [total / n for total in totals]
+    def _mean(self, parts: Iterable[Sequence]) -> list:
+        """Return the mean over rows of what there is of each block.
+
+        Parts are not kept: between large blocks small ones would leave holes in memory.
+        """
+        lengths, totals = iter(self.blocks.summary.n_rows.values()), None
+        for part in parts:
+            n = next(lengths, 0)  # of those too many, of which the iterable tells
+            terms = [n * value for value in part]
+            totals = terms if totals is None else list(map(add, totals, terms))
+        return [total / self.n_rows for total in totals or ()]
 
 
 def summed_objective(
@@ -291,19 +293,20 @@ class ShuffledBlocks:
 
 
 def _summarise(blocks: Iterable[Block]) -> Iterator[tuple]:
+    like = None
     for block in blocks:
         sums = (
-            0.0 if a is None else float(row_norms(a).sum())
+            0.0 if a is None else _sum_of_norms(a)
             for a in (block.x, block.input_gradients)
         )
-        # Rows of their own, in place of a view that would keep all.
-        like = block[torch.arange(0, device=block.x.device)]
+        if like is None:  # rows of its own, in place of a view that would keep all
+            like = block[torch.arange(0, device=block.x.device)]
         yield block.number, len(block), *sums, like
 
 
-def row_norms(x: Tensor) -> Tensor:
-    """Return the L1 norm of each row, summed in float64."""
-    return torch.linalg.vector_norm(x.flatten(1), 1, dim=1, dtype=torch.float64)
+def _sum_of_norms(x: Tensor) -> float:
+    """Return the L1 norm, summed in float64 over rows: all in float64 would take long."""
+    return float(torch.linalg.vector_norm(x.flatten(1), 1, dim=1).double().sum())
 
 
 def _evaluate(blocks, template, theta, smoothing):
@@ -311,7 +314,7 @@ def _evaluate(blocks, template, theta, smoothing):
 
 
 def _report(blocks, template, theta):
-    return (template.on(block).report(theta) for block in blocks)
+    return (list(template.on(block).report(theta).values()) for block in blocks)
 
 
 def _costs(blocks, template, filters, smoothing):

@@ -148,6 +148,9 @@ def test_errors_of_blocks_come_from_the_workers(ecg, scheduler):
     assert vars(transformer) == before
     with pytest.raises(ValueError, match="Expected 2D"):
         transformer.fit(da.zeros(8))
+    empty = da.from_array(ecg, chunks=(LENGTHS, 64))
+    with pytest.raises(ValueError, match="X has no"):
+        transformer.fit(empty[empty[:, 0] > np.inf])
 
 
 def test_worker_that_is_lost_is_replaced(ecg, cluster):

@@ -248,6 +248,22 @@ def test_teacher_is_differentiated_once_for_each_block(ecg):
     assert sum(calls) <= len(ecg) + 3 < blocks.n_passes * len(ecg)  # 3 of checks
 
 
+def test_gradients_of_a_block_may_be_zero(ecg):
+    X = ecg.copy()
+    X[100:] = -1
+
+    def teacher(x):
+        return torch.relu(x[:, 20:30]).sum(1)
+
+    expected, fitted = (
+        fit(data, teacher=teacher) for data in (X, Slices(X, lengths=(50, 50, 21)))
+    )
+    terms = expected.objective_terms_
+    assert fitted.objective_terms_ == pytest.approx(terms, rel=1e-6)
+    with pytest.raises(ValueError, match="attributions are zero"):
+        fit(Slices(X, lengths=(50, 71)), teacher=lambda x: (0 * x).sum(1))
+
+
 def test_ctrl_c_keeps_the_best_filters(ecg):
     def interrupt(blocks):
         if slices.n_passes == 5:
