@@ -3,6 +3,7 @@
 import gc
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -546,3 +547,21 @@ def test_stationary_transform_is_periodic(mode):
     message = f"must be 'auto' or 'periodization' when .* Got {mode!r}"
     with pytest.raises(ValueError, match=message):
         transformer.fit(random(3, 16))
+
+
+@pytest.mark.parametrize("decomposition", ["dwt", "stationary", "packet"])
+def test_threads_share_a_transformer(decomposition):
+    X = random(20, 200)
+    transformer = AdaptiveWaveletTransformer("db2", decomposition=decomposition, level=3)
+    expected = transformer.fit(X).transform(X)
+    transformer = pickle.loads(pickle.dumps(transformer))  # which has no maps yet
+
+    def there_and_back(_):
+        Xt = transformer.transform(X)
+        return Xt, transformer.inverse_transform(Xt)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(there_and_back, range(80)))
+    for Xt, back in found:
+        np.testing.assert_array_equal(Xt, expected)
+        np.testing.assert_allclose(back, X, atol=EXACT * 10)

@@ -152,6 +152,7 @@ def test_run_can_go_on_after_divergence(make_objective):
     assert solution.loss_curve[-1] < solution.loss_curve[0]
 
 
+@pytest.mark.thread_unsafe  # in other threads Ctrl-C ends pytest
 def test_interruption_keeps_the_best(make_objective, on_batch_end):
     objective = make_objective("db3")
 
@@ -189,6 +190,7 @@ def test_callback_can_stop(make_objective):
     assert solution.n_iter == 2
 
 
+@pytest.mark.thread_unsafe  # in other threads Ctrl-C ends pytest
 @pytest.mark.parametrize("ending", ["max_iter", "stopped", "interrupted"])
 def test_callbacks_see_the_whole_run(make_objective, on_batch_end, ending):
     events = []

@@ -99,6 +99,7 @@ def test_divergence_keeps_the_best(make_objective, scale):
     np.testing.assert_allclose(solution.parameters, objective.start, rtol=0, atol=1e-6)
 
 
+@pytest.mark.thread_unsafe  # in other threads Ctrl-C ends pytest
 def test_interruption_keeps_the_best(make_objective):
     objective = make_objective("db3")
     values = []
@@ -141,6 +142,7 @@ def test_learning_finds_the_wavelet_that_made_the_data(make_objective):
     torch.testing.assert_close(learned, truth, rtol=0, atol=1e-4)
 
 
+@pytest.mark.thread_unsafe  # in other threads Ctrl-C ends pytest
 def test_interruption_in_an_iteration_keeps_what_it_found():
     """The best point is that of a line search which has no end."""
     calls = []

@@ -33,9 +33,9 @@ def test_lattice_is_that_of_torch(shape):
 
 
 def make_objective(shape, tree, n_levels=1, n_axes=1, dtype=torch.float64, **kwargs):
-    torch.manual_seed(0)
-    x = torch.randn(20, 2, *shape, dtype=dtype)
-    gradients = torch.randn(20, 6, *shape, dtype=dtype)
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(20, 2, *shape, dtype=dtype, generator=rng)
+    gradients = torch.randn(20, 6, *shape, dtype=dtype, generator=rng)
     bank = FilterBank.from_wavelet("db3", n_levels=n_levels, n_axes=n_axes)
     mode = "smooth" if tree.is_decimated else "periodization"
     layout = CoeffLayout(shape, 2, 6, tree, mode)

@@ -119,6 +119,7 @@ def test_many_banks_at_once(shape, tree):
         assert_close(back[i], synthesis_map(layout, bank).apply(y[i]))
 
 
+@pytest.mark.thread_unsafe  # it changes a constant
 @settings(deadline=None, max_examples=60)
 @given(
     length=st.integers(1, 700),
