@@ -2,23 +2,25 @@
 Does an attribution find the coefficient that matters?
 ======================================================
 
-The knock-out study of TRIM (Singh et al., arXiv:2003.01926, 2020): noise is transformed,
-and its label says whether *one* coefficient, number 12, lies above its median. A network
-learns the labels from the noise itself, without seeing the transform. Then the
-coefficients of 500 new samples are attributed, and the attribution is right where number
-12 has the largest score in absolute value.
+The knock-out study of TRIM (Singh et al., arXiv:2003.01926, 2020): noise is
+transformed, and its label says whether *one* coefficient, number 12, lies
+above its median. A network learns the labels from the noise itself, without
+seeing the transform. Then the coefficients of 500 new samples are attributed,
+and the attribution is right where number 12 has the largest score in absolute
+value.
 """
 
 # %%
 # Noise, transforms and teachers
 # ------------------------------
-# As published: 50,000 samples of 100 values, normal or uniform, and a network of one
-# hidden layer of 100 units, trained for 12 epochs. The Fourier transform is made real:
-# its cosine coefficients come first, then the sine coefficients. NMF needs positive
-# samples; it is fitted to 2,000 of them, with 50 components. So are ICA,
-# which cannot separate normal noise, and a dictionary whose codes are the
-# products of samples and atoms. None of the three is exactly invertible. What
-# is lost is the residual, which attribution holds fixed.
+# As published: 50,000 samples of 100 values, normal or uniform, and a network
+# of one hidden layer of 100 units, trained for 12 epochs. The Fourier
+# transform is made real: its cosine coefficients come first, then the sine
+# coefficients. NMF needs positive samples; it is fitted to 2,000 of them, with
+# 50 components. So are ICA, which cannot separate normal noise, and a
+# dictionary whose codes are the products of samples and atoms. None of the
+# three is exactly invertible. What is lost is the residual, which attribution
+# holds fixed.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -33,7 +35,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sk_awave import WaveletTransformer
 from sk_awave.attribution import Teacher, TransformImportance
 
-# Twelve epochs are the recipe, and few iterations give some basis of NMF or ICA.
+# Twelve epochs are the recipe, and few iterations give some basis of NMF or
+# ICA.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 METHODS = (
@@ -87,8 +90,8 @@ settings.remove(("ICA", "normal"))
 # %%
 # The study
 # ---------
-# Gradients are taken with respect to the input, whatever the transform; the scores of its
-# coefficients are the adjoint of its inverse, applied to them.
+# Gradients are taken with respect to the input, whatever the transform; the
+# scores of its coefficients are the adjoint of its inverse, applied to them.
 rows, misses = [], {}
 for name, kind in settings:
     X_train, X_test = noise[kind][:-N_TEST], noise[kind][-N_TEST:]
@@ -117,10 +120,10 @@ for name, kind in settings:
 table = pd.DataFrame(rows).set_index("transform")
 
 # %%
-# Samples on which another coefficient scored higher, in per cent. The published errors,
-# for the Fourier transform, have standard errors of 0.3 to 0.9, which are those of 500
-# samples. They are of other networks (of accuracy 0.955 and 0.873), so that they show
-# what to expect rather than a match.
+# Samples on which another coefficient scored higher, in per cent. The
+# published errors, for the Fourier transform, have standard errors of 0.3 to
+# 0.9, which are those of 500 samples. They are of other networks (of accuracy
+# 0.955 and 0.873), so that they show what to expect rather than a match.
 print("errors in per cent, and the accuracy of the network")
 print(table.to_string(formatters=dict.fromkeys(METHODS, "{:.1f}".format)))
 published = {"CD": 0.4, "DeepLift": 3.6, "SHAP": 4.0, "IG": 4.2}
@@ -130,9 +133,10 @@ print(
 )
 
 # %%
-# Methods that multiply by the coefficient miss samples where it is next to nothing: their
-# question is what *this* coefficient contributed, and there it contributed little. The
-# gradient, which asks what the network looks at, does not miss.
+# Methods that multiply by the coefficient miss samples where it is next to
+# nothing: their question is what *this* coefficient contributed, and there it
+# contributed little. The gradient, which asks what the network looks at, does
+# not miss.
 c, missed = misses["Fourier", "normal", "integrated_gradients"]
 if missed.any():
     print(

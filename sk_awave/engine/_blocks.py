@@ -93,7 +93,7 @@ class Blocks(ABC):
 
     @cached_property
     def summary(self) -> Summary:
-        """What is known of all blocks, from a first pass through them."""
+        """The `Summary` of all blocks, from a first pass through them."""
         parts = list(self.map(_summarise))
         if not parts:
             raise ValueError("X has no samples: all of its blocks are empty.")
@@ -125,7 +125,7 @@ class SummedObjective:
 
     @property
     def bank(self) -> FilterBank:
-        """How parameters make filters, and where they start."""
+        """The filter bank: the map of parameters to filters, and its start."""
         return self.template.bank
 
     @property

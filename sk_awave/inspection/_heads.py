@@ -34,7 +34,7 @@ class Part:
 
     @property
     def is_pooled(self):
-        """Whether features are of bands, and not coefficients."""
+        """True if features are of bands, False if they are coefficients."""
         return isinstance(self.transformer, _POOLED)
 
     @property

@@ -449,7 +449,11 @@ def test_what_looks_like_another_layout_warns(shape, ndim, remedy):
 
 @pytest.mark.parametrize("shape, ndim", [((3, 28), 1), ((1, 2), 1), ((3, 9, 9), 2)])
 def test_channels_first_do_not_warn(shape, ndim):
-    WaveletTransformer("haar", level=1, ndim=ndim).fit(random(2, *shape))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        transformer = WaveletTransformer("haar", level=1, ndim=ndim)
+        transformer.fit(random(2, *shape))
+    assert transformer.layout_.n_channels == shape[0]
 
 
 @pytest.mark.parametrize("kind", ["meta", "quantized"])
