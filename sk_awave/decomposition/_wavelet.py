@@ -43,9 +43,9 @@ class WaveletTransformer(BaseWaveletTransformer):
         - "best": those of least L1 norm over the signals, the best basis [1]_ of at least
           one level;
         - "full": all of the last level;
-        - "discriminant": those in which the energies of the classes in `y` differ most by
-          Hellinger's distance, the local discriminant basis [2]_. Numbers are of two
-          classes, those above their median and the others;
+        - "discriminant": those that tell most about `y`. Of classes, the energies differ
+          most by Hellinger's distance: the local discriminant basis [2]_. Of numbers, the
+          squared correlations of `y` with the energies of coefficients add up to most;
         - a list of PyWavelets' paths, the leaves of a tree: ``["aa", "ad", "d"]``.
 
     level : int, default=None
@@ -166,7 +166,7 @@ class WaveletTransformer(BaseWaveletTransformer):
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
         y : array-like of shape (n_samples,), default=None
-            What ``basis="discriminant"`` tells apart. Ignored otherwise.
+            The classes or numbers for ``basis="discriminant"``. Ignored otherwise.
 
         Returns
         -------

@@ -157,13 +157,33 @@ def test_discriminant_basis_is_that_of_brute_force(classes):
     assert transformer.basis_ != packets(level=4).fit(X).basis_
 
 
-def test_discriminant_basis_of_numbers_is_that_of_both_halves():
+def test_discriminant_basis_of_numbers_is_that_of_brute_force():
     X, y = tones(40, seed=3, noise=0.5)
-    numbers = y + 0.3 * np.random.default_rng(0).random(40)
-    transformer = packets(basis="discriminant", level=4)
-    basis = transformer.fit(X, numbers).basis_
-    assert basis == transformer.fit(X, numbers > np.median(numbers)).basis_
-    assert basis != transformer.fit(X, np.roll(numbers, 7) + np.arange(40)).basis_
+    y = np.random.default_rng(0).standard_normal(40) + y
+    transformer = packets(basis="discriminant", level=4).fit(X, y)
+    nodes = [pywt.WaveletPacket(x, "db2", "symmetric", 4) for x in X]
+
+    def gain(path):
+        energies = np.array([node(one, path) ** 2 for one in nodes])
+        shares = [np.corrcoef(energy, y)[0, 1] ** 2 for energy in energies.T]
+        return np.maximum(np.array(shares) - 1 / 39, 0).sum()
+
+    by_path = {path: gain(path) for basis in bases("", 4) for path in basis}
+    best = max(list(bases("", 4))[1:], key=lambda basis: sum(map(by_path.get, basis)))
+    assert transformer.basis_ == best
+    assert len(set(map(len, best))) > 1
+    for other in (1e10 * y, 1e-300 * y, 7 - y):
+        assert transformer.fit(X, other).basis_ == best
+
+
+def test_constant_coefficients_and_numbers():
+    """A coefficient that is the same in all signals tells nothing."""
+    X, y = tones(20, seed=17)
+    y = y + 0.5 * np.random.default_rng(0).random(20)
+    transformer = packets(basis="discriminant", level=2, mode="periodization")
+    assert transformer.fit(np.ones_like(X), y).basis_ == ["a", "d"]
+    with pytest.raises(ValueError, match="all values of y are equal"):
+        transformer.fit(X, np.full(20, 0.5))
 
 
 def test_classes_are_compared_whatever_their_strength_and_number():
