@@ -13,6 +13,7 @@ from sk_awave.decomposition._scoring import ScoringMixin
 from sk_awave.engine import Solver
 from sk_awave.engine._filter_bank import LEARNED
 from sk_awave.engine._starts import STRATEGIES
+from sk_awave.utils._array_api import learns_namespace
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
 
@@ -290,6 +291,7 @@ class AdaptiveWaveletTransformer(
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
+    @learns_namespace
     def fit(self, X, y=None, *, input_gradients=None) -> Self:
         """Learn the wavelet.
 
@@ -325,6 +327,7 @@ class AdaptiveWaveletTransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
+    @learns_namespace
     def partial_fit(self, X, y=None, *, input_gradients=None) -> Self:
         """Improve the wavelet by one epoch of mini-batches over `X`.
 

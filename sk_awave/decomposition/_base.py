@@ -22,6 +22,7 @@ from sk_awave.engine._layout import MAX_LEVEL, CoeffLayout, resolve_level
 from sk_awave.engine._objective import rows_per_batch
 from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
+from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows
 from sk_awave.utils._sklearn import Interval, StrOptions
 from sk_awave.utils._validation import (
@@ -49,6 +50,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         "device": [str, torch.device],
     }
 
+    @follows_namespace
     def transform(self, X) -> np.ndarray:
         """Transform signals to flat wavelet coefficients.
 
@@ -70,6 +72,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             return map_rows(self, "transform", X)
         return self._to_coefficients(validate_signals(self, X, reset=False))
 
+    @follows_namespace
     def inverse_transform(self, X) -> np.ndarray:
         """Reconstruct signals from flat wavelet coefficients.
 
@@ -92,6 +95,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         signals = self._map_rows(rows, self.layout_.signal_shape, synthesis)
         return signals.reshape(len(X), *self.sample_shape_)
 
+    @follows_namespace
     def inverse_transform_adjoint(self, X):
         """Apply the transpose of `inverse_transform` to signals.
 
@@ -113,6 +117,16 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             return map_rows(self, "inverse_transform_adjoint", X)
         X = validate_fields(self, X)
         return self._to_coefficients(X, adjoint=True)
+
+    @property
+    def filter_bank_(self) -> np.ndarray:
+        """The filters of ``wavelet_``, (level_ or 1, ndim or 1, 4, filter_length).
+
+        They are in PyWavelets' order: ``dec_lo, dec_hi, rec_lo, rec_hi``.
+        """
+        levels = self.wavelet_ if isinstance(self.wavelet_, list) else [self.wavelet_]
+        axes = [level if isinstance(level, tuple) else (level,) for level in levels]
+        return np.array([[wavelet.filter_bank for wavelet in level] for level in axes])
 
     @property
     def basis_(self) -> list[str]:
@@ -244,6 +258,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.array_api_support = IS_SUPPORTED
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.target_tags.required = chooses(self, "discriminant")
         return tags

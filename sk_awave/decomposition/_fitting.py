@@ -223,7 +223,7 @@ def warn_of_idle_parameters(transformer, own_terms, gradients):
     for name, reason in reasons.items():
         if getattr(transformer, name) != defaults[name]:
             message = f"{name} has no effect: {reason}"
-            warnings.warn(message, UserWarning, stacklevel=6)
+            warnings.warn(message, UserWarning, stacklevel=7)
 
 
 def kind_of(bank):
@@ -244,7 +244,6 @@ def fitted_filters(transformer, objective, theta, origin):
     ]
     per_level = [tuple(axes) if transformer.per_axis else axes[0] for axes in wavelets]
     return {
-        "filter_bank_": bank().detach().numpy(),
         "wavelet_": per_level if transformer.per_level else per_level[0],
         "layout_": layout,
         "level_": layout.level,
@@ -258,7 +257,8 @@ def previous_start(transformer, learner):
     kind = getattr(transformer, "_parameters_kind", None)
     if kind != kind_of(learner.objective.bank):
         return None
-    return [Start("previous fit", transformer._parameters, transformer._origin)]
+    parameters = np.array(transformer._parameters)
+    return [Start("previous fit", parameters, transformer._origin)]
 
 
 def iteration_callback(transformer, learner, task):
@@ -289,7 +289,7 @@ def finish(transformer, learner, learned, task=None):
     origin = learned.best.origin or learned.best.name
     vars(transformer).update(
         fitted_filters(transformer, objective, solution.parameters, origin),
-        _parameters=solution.parameters,
+        _parameters=solution.parameters.tolist(),
         _parameters_kind=kind_of(objective.bank),
         _origin=origin,
         _start_wavelet=objective.bank.at(learned.best.parameters).to_wavelet(name=origin),
@@ -311,7 +311,7 @@ def finish(transformer, learner, learned, task=None):
         message = OUTCOMES[solution.outcome].format(
             max_iter=learner.max_iter, tol=learner.tol, n_iter=solution.n_iter
         )
-        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        warnings.warn(message, ConvergenceWarning, stacklevel=6)
 
 
 def first_strength(transformer):

@@ -154,7 +154,7 @@ def learn_path(transformer, X, y, gradients, ratios):
         learned = at_ratio.learn(starts, iteration_callback(adapted, at_ratio, task))
         finish(adapted, at_ratio, learned, task)
         fitted.append(adapted)
-        start = Start(f"ratio {ratio:g}", adapted._parameters, adapted._origin)
+        start = Start(f"ratio {ratio:g}", learned.solution.parameters, adapted._origin)
         pool.append((start, adapted.objective_terms_))
     return fitted
 

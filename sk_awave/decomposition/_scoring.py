@@ -15,11 +15,13 @@ from sk_awave.engine._filter_bank import (
 )
 from sk_awave.engine._terms import Attribution, Sparsity
 from sk_awave.engine._tree import Tree
+from sk_awave.utils._array_api import follows_namespace
 
 
 class ScoringMixin:
     """Scores of the transformer, and of its coefficients."""
 
+    @follows_namespace
     def score(self, X, y=None, *, input_gradients=None) -> float:
         r"""Return minus the objective on `X`, relative to that of the samples themselves.
 

@@ -9,6 +9,7 @@ from sk_awave.engine._blocks import Blocks, summed_objective
 from sk_awave.engine._filter_bank import FilterBank, as_wavelet
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import Sparsity
+from sk_awave.utils._array_api import learns_namespace
 from sk_awave.utils._sklearn import fit_context
 from sk_awave.utils._validation import as_tensor
 
@@ -157,6 +158,7 @@ class WaveletTransformer(BaseWaveletTransformer):
         self.device = device
 
     @fit_context(prefer_skip_nested_validation=True)
+    @learns_namespace
     def fit(self, X, y=None) -> Self:
         """Learn the shape of the signals, and choose the basis of packets.
 
@@ -188,7 +190,6 @@ class WaveletTransformer(BaseWaveletTransformer):
             layout = in_basis(self, objective, y).layout_at(bank().detach())
         self.layout_ = layout
         self.level_ = self.layout_.level
-        self.filter_bank_ = bank().detach().numpy()
         self.wavelet_ = wavelet
         self._maps = {}
         return self

@@ -35,6 +35,7 @@ from sk_awave.feature_extraction._wavelet_pool import (
     Compression,
     WaveletPool,
 )
+from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
 from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
@@ -232,6 +233,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)
+    @learns_namespace
     def fit(self, X, y) -> Self:
         """Choose wavelets and features, and learn the thresholds of their bands.
 
@@ -276,9 +278,14 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features)
             self._pools.support = np.sort(ranking[: self.n_features])
-        self.support_ = self._pools.support
         return self
 
+    @property
+    def support_(self) -> np.ndarray:
+        """The indices of the features that are kept, among all."""
+        return self._pools.support
+
+    @follows_namespace
     def transform(self, X) -> np.ndarray:
         """Transform signals to the features of all chosen wavelets.
 
@@ -374,6 +381,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.array_api_support = IS_SUPPORTED
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

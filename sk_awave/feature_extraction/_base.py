@@ -10,6 +10,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from sk_awave.decomposition._wavelet import WaveletTransformer
+from sk_awave.utils._array_api import IS_SUPPORTED
 
 
 class BaseContainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -72,6 +73,11 @@ class BaseOfBands(BaseContainer):
             X, y, fit_params, "layout_", " of bands"
         )
         return self
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = IS_SUPPORTED
+        return tags
 
 
 def check_features(features, name):

@@ -22,6 +22,7 @@ from sk_awave.feature_extraction._ragged import (
     sort_by_length,
 )
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
+from sk_awave.utils._array_api import follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
 from sk_awave.utils._sklearn import Interval, fit_context
 from sk_awave.utils._validation import channel_names_in, validate_signals
@@ -153,6 +154,7 @@ class SubbandPooling(BaseOfBands):
         self.quantiles = quantiles
 
     @fit_context(prefer_skip_nested_validation=False)
+    @learns_namespace
     def fit(self, X, y=None, **fit_params) -> Self:
         """Fit the wavelet transformer.
 
@@ -195,6 +197,7 @@ class SubbandPooling(BaseOfBands):
         self._pool = pool.fit(self._parts(X, is_missing)[0], len(X))
         return self
 
+    @follows_namespace
     def transform(self, X) -> np.ndarray:
         """Transform signals to the statistics of their bands.
 

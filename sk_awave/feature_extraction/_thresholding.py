@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.feature_extraction._base import BaseOfBands
+from sk_awave.utils._array_api import follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows
 from sk_awave.utils._sklearn import (
     Interval,
@@ -193,6 +194,7 @@ class WaveletThresholder(BaseOfBands):
         self.sigma = sigma
 
     @fit_context(prefer_skip_nested_validation=False)
+    @learns_namespace
     def fit(self, X, y=None, **fit_params) -> Self:
         """Fit the wavelet transformer.
 
@@ -228,6 +230,7 @@ class WaveletThresholder(BaseOfBands):
             )
         return self
 
+    @follows_namespace
     def transform(self, X) -> np.ndarray:
         """Transform signals to coefficients without noise.
 
@@ -252,6 +255,7 @@ class WaveletThresholder(BaseOfBands):
         shrunk = self._shrink(flat.cpu().numpy() if is_tensor else np.asarray(flat))
         return torch.from_numpy(shrunk).to(flat) if is_tensor else shrunk
 
+    @follows_namespace
     def inverse_transform(self, X) -> np.ndarray:
         """Reconstruct signals from flat coefficients.
 

@@ -1,0 +1,78 @@
+"""Arrays of any library, while scikit-learn dispatches on them.
+
+With ``sklearn.set_config(array_api_dispatch=True)`` an estimator returns arrays of the
+library and the device of its input, and after `fit` refuses those of others; see
+https://scikit-learn.org/stable/modules/array_api.html. It computes with tensors of torch
+and arrays of NumPy. Arrays of other libraries go through NumPy.
+"""
+
+from functools import wraps
+
+import numpy as np
+import torch
+from sklearn import get_config
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.utils._dask import is_dask_array
+
+try:
+    from sklearn.utils._array_api import (
+        check_same_namespace,
+        get_namespace_and_device,
+        move_to,
+    )
+
+    IS_SUPPORTED = True
+except ImportError:  # scikit-learn before 1.9
+    IS_SUPPORTED = False
+
+
+def learns_namespace(fit):
+    """Decorate `fit`: the estimator remembers the library and the device of `X`."""
+
+    @wraps(fit)
+    def wrapper(self, X, y=None, **params):
+        self._like = np.empty(0, np.int8)  # what every device has
+        if _dispatches_on(X):
+            xp, _, device = get_namespace_and_device(X)
+            self._like = xp.empty(0, dtype=xp.int8, device=device)
+        if _dispatches_on(y):
+            y = move_to(y, xp=np, device="cpu")
+        params = {name: _native(value) for name, value in params.items()}
+        return fit(self, _native(X), y, **params)
+
+    return wrapper
+
+
+def follows_namespace(method):
+    """Decorate a method of a fitted estimator: arrays of any library in and out."""
+
+    @wraps(method)
+    def wrapper(self, X, *args, **params):
+        if not _dispatches_on(X):
+            return method(self, X, *args, **params)
+        check_is_fitted(self)
+        check_same_namespace(X, self, attribute="_like", method=method.__name__)
+        native, args = _native(X), map(_native, args)
+        params = {name: _native(value) for name, value in params.items()}
+        result = method(self, native, *args, **params)
+        if native is X or np.isscalar(result):
+            return result
+        xp, _, device = get_namespace_and_device(X)
+        return move_to(result, xp=xp, device=device)
+
+    return wrapper
+
+
+def _dispatches_on(X):
+    """Tell whether scikit-learn would compute with the library of `X`."""
+    if not IS_SUPPORTED or not get_config()["array_api_dispatch"] or is_dask_array(X):
+        return False
+    return hasattr(X, "__array_namespace__") or isinstance(X, (np.ndarray, torch.Tensor))
+
+
+def _native(X):
+    """Return tensors as they are, and other arrays as NumPy's."""
+    if not _dispatches_on(X) or isinstance(X, (np.ndarray, torch.Tensor)):
+        return X
+    return move_to(X, xp=np, device="cpu")
