@@ -20,7 +20,7 @@ from sk_awave import (
     WaveletThresholder,
     WaveletTransformer,
 )
-from sk_awave.utils._array_api import IS_SUPPORTED, move_to
+from sk_awave.utils._array_api import IS_SUPPORTED
 
 pytestmark = [
     pytest.mark.skipif(not IS_SUPPORTED, reason="needs scikit-learn 1.9"),
@@ -104,6 +104,8 @@ def test_search_over_tensors(data):
 
 @pytest.mark.parametrize("namespace", ["torch", "array_api_strict"])
 def test_gradients_and_the_way_back_stay_in_the_namespace(namespace, data):
+    from sklearn.utils._array_api import move_to
+
     X = data[0].numpy().reshape(10, 2, 64)
     expected = clone(ESTIMATORS[2]).fit(X, input_gradients=X**3)
     with config_context(array_api_dispatch=True):

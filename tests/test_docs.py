@@ -2,10 +2,12 @@
 
 import doctest
 import inspect
+import os
 import re
 import tomllib
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 import matplotlib.pyplot as plt
 import pytest
@@ -56,7 +58,7 @@ def code_blocks(page):
 def test_code_of_a_page_runs(page):
     names = {"__name__": "__main__"}
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), mock.patch.dict(os.environ):
         for kind, line, code in code_blocks(page):
             if kind == "pycon":
                 parse = doctest.DocTestParser().get_doctest

@@ -297,7 +297,7 @@ def test_a_learned_wavelet_gives_the_kernels():
     assert not np.allclose(counter.kernels_, wavelet_kernels(pywt.Wavelet("db3")))
     assert not hasattr(transformer, "wavelet_"), "the parameter is not fitted"
     frozen = clone(PeakCounter(FrozenEstimator(learned))).fit(X[:3])
-    assert frozen.transformer_.filter_bank_ is learned.filter_bank_
+    assert frozen.transformer_.wavelet_ is learned.wavelet_
     np.testing.assert_array_equal(frozen.kernels_, counter.kernels_)
 
 
