@@ -96,7 +96,7 @@ print(
 
 # %%
 # Each learned wavelet is ahead of its start.
-fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 before, after = wavelet_functions(start), wavelet_functions(wavelet)
 left.plot(
     before.x, before.psi, color="0.7", linewidth=3, label=f"start ({start})"

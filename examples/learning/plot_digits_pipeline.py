@@ -130,7 +130,7 @@ print(
 
 start = WaveletTransformer(wavelet.wavelet, **image).fit(X_train)
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(8, 3), constrained_layout=True
+    1, 2, figsize=(7, 3.5), constrained_layout=True
 )
 for fitted, label, style in [
     (start, f"start ({start.wavelet})", {"color": "0.7", "linewidth": 3}),

@@ -108,4 +108,5 @@ plt.show()
 # Its filters and their gains. An ideal filter would cut at the frequency 0.25.
 # There both filters let half of the energy pass.
 FilterBankDisplay.from_estimator(learned)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
