@@ -2,7 +2,7 @@
 A torch network with a learned wavelet layer
 ============================================
 
-:class:`~sk_awave.MultilevelDWT` is the transform as a layer of a torch
+``MultilevelDWT`` is the transform as a layer of a torch
 network. The network here predicts the height of the highest burst in a trace.
 It has three steps: a wavelet transform, the largest coefficient of each band,
 and a linear layer. The loss of the predictions trains all five to eight
@@ -103,7 +103,7 @@ left.plot(
 )
 left.plot(after.x, after.psi, color="#0072b2", label="learned")
 left.set(title="Wavelet", xlabel="time (samples)", ylabel=r"$\psi$")
-left.legend(frameon=False)
+left.legend(frameon=False, loc="upper right")
 place = np.arange(len(starts))
 for parametrization, colour, label in [
     ("fixed", "0.6", "fixed"),

@@ -139,7 +139,7 @@ for fitted, label, style in [
     _, psi, t = fitted.wavelet_.wavefun(level=6)
     left.plot(t, psi, label=label, **style)
 left.set(title="Wavelet", xlabel="t (samples)", ylabel=r"$\psi(t)$")
-left.legend(frameon=False)
+left.legend(frameon=False, loc="lower right")
 right.errorbar(
     table["accuracy"],
     table.index,
