@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("sk_awave", "tests", "docs", "examples", "benchmarks")
+FOLDERS = ("sk_awave", "tests", "docs", "examples", "benchmarks", "conda")
 FILES = (
     "CHANGELOG.md",
     "CITATION.cff",
