@@ -48,9 +48,8 @@ def choose_ratio(model, X, y, task):
     )
     scores = []
     for number, of_fold in enumerate(found, 1):
-        task.log(
-            "Fold %d of %d: scores %s", number, n_folds, np.round(of_fold, 3).tolist()
-        )
+        rounded = np.round(of_fold, 3).tolist()
+        task.log("Fold %d of %d: scores %s", number, n_folds, rounded)
         scores.append(of_fold)
     search.end()
     scores = np.column_stack(scores)

@@ -83,8 +83,8 @@ def find_starts(
     try:
         screen = _screen(objective, rng)
         score = screen(Fixed((own if bank.is_biorthogonal else lattice).tags))
-        searched = objective, screen, strategy, n_starts, rng, polish, report
-        for group in _iter_groups(*searched):
+        found = _iter_groups(objective, screen, strategy, n_starts, rng, polish, report)
+        for group in found:
             groups.append(group)
         if bank.is_biorthogonal and bank.has_lattices and polish:
             labels, filters = _best(groups, score, 3 * BEAM)
@@ -128,11 +128,8 @@ def _iter_groups(
             theta = torch.from_numpy(np.array([row for _, row in starts]))
             values, _ = function(theta)
             order = values.argsort()[: max(3 * BEAM, n_starts)].tolist()
-            labels, theta, values = (
-                [starts[i][0] for i in order],
-                theta[order],
-                values[order],
-            )
+            labels = [starts[i][0] for i in order]
+            theta, values = theta[order], values[order]
             if polish:
                 theta, values = minimize_batch(function, theta)
             best = int(values.argmin())
