@@ -7,8 +7,9 @@ import tarfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("sk_awave", "tests", "docs", "examples", "benchmarks")
+FOLDERS = ("sk_awave", "tests", "docs", "examples", "benchmarks", "conda")
 FILES = (
+    "CHANGELOG.md",
     "CITATION.cff",
     "CONTRIBUTING.md",
     "LICENSE",

@@ -14,7 +14,7 @@ from sk_awave.engine import Solver
 from sk_awave.engine._filter_bank import LEARNED
 from sk_awave.engine._starts import STRATEGIES
 from sk_awave.utils._array_api import learns_namespace
-from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
+from sk_awave.utils._callbacks import CallbackSupportMixin
 from sk_awave.utils._sklearn import Interval, StrOptions, fit_context
 
 
@@ -131,7 +131,7 @@ class AdaptiveWaveletTransformer(
         and the draws of the teacher's method.
 
     verbose : int, default=0
-        With 1 the objective is printed at each iteration.
+        With 1 the search, each start and each iteration are logged, with the objective.
 
     Attributes
     ----------
@@ -321,8 +321,8 @@ class AdaptiveWaveletTransformer(
         X, gradients, y = read_data(self, X, y, input_gradients, reset=True)
         learner = fitting.make_learner(self, X, gradients, y)
         starts = fitting.previous_start(self, learner) if self.warm_start else None
-        task = FitTask(self, X, y, learner.max_iter * learner.n_init)
-        learned = learner.learn(starts, fitting.iteration_callback(self, learner, task))
+        task = fitting.begin_task(self, learner, starts, X, y)
+        learned = learner.learn(starts, task)
         fitting.finish(self, learner, learned, task)
         return self
 

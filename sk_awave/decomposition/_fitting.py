@@ -18,6 +18,7 @@ from sk_awave.decomposition._learner import (
     Learner,
     Start,
     report_starts,
+    watch,
 )
 from sk_awave.engine._adam import Adam
 from sk_awave.engine._blocks import Blocks, summed_objective
@@ -29,6 +30,7 @@ from sk_awave.engine._filter_bank import (
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import OUTCOMES
 from sk_awave.engine._terms import Attribution, Sparsity, Term, wavelet_terms
+from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import FitInterrupted
 from sk_awave.utils._validation import as_tensor
 
@@ -114,7 +116,6 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
         max_iter=transformer.max_iter,
         tol=transformer.tol,
         seed=check_random_state(transformer.random_state).randint(2**31 - 1),
-        verbose=int(transformer.verbose),
     )
 
 
@@ -261,15 +262,14 @@ def previous_start(transformer, learner):
     return [Start("previous fit", parameters, transformer._origin)]
 
 
-def iteration_callback(transformer, learner, task):
-    """Return what reports each iteration of a learner to scikit-learn's callbacks."""
+def begin_task(transformer, learner, starts, X, y):
+    """Begin the fit of a transformer, from given starts or from those to be found."""
 
-    def callback(n_iter, value, theta):
-        return task.end_iteration(
-            lambda: fitted_filters(transformer, learner.objective, theta, learner.name)
-        )
+    def attributes_at(theta):
+        return fitted_filters(transformer, learner.objective, theta, learner.name)
 
-    return callback
+    n_subtasks = learner.n_subtasks if starts is None else len(starts)
+    return FitTask.begin_fit(transformer, X, y, n_subtasks, attributes_at)
 
 
 def finish(transformer, learner, learned, task=None):
@@ -300,7 +300,7 @@ def finish(transformer, learner, learned, task=None):
         starts_=learned.starts,
     )
     if task is not None:
-        task.end()
+        task.end(is_fitted=True)
     if solution.outcome == "interrupted":
         message = (
             f"Fitting was interrupted after {solution.n_iter} iterations; the best "
@@ -334,7 +334,7 @@ def learn_epoch(transformer, learner):
         max_iter=1,
         tol=0,
         seed=learner.seed,
-        verbose=learner.verbose,
+        callback=watch(FitTask(transformer)),
         keep_best=False,
         optimizer_state=transformer._optimizer_state if previous else None,
     )

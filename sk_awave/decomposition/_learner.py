@@ -13,6 +13,7 @@ from sk_awave.engine._bfgs import BFGS
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import Solution, Solver
 from sk_awave.engine._starts import find_starts
+from sk_awave.utils._callbacks import FitTask
 
 #: What is called after each iteration; see `Solver.minimize`.
 Callback = Callable[[int, float, np.ndarray], bool]
@@ -67,7 +68,7 @@ class Learner:
     name : str
         The wavelet at which the bank starts.
     solver : Solver
-    init, n_init, max_iter, tol, verbose
+    init, n_init, max_iter, tol
         As of `AdaptiveWaveletTransformer`.
     seed : int
     """
@@ -80,26 +81,48 @@ class Learner:
     max_iter: int
     tol: float
     seed: int
-    verbose: int
 
-    def find_starts(self) -> tuple[list[Start], bool]:
+    @property
+    def n_subtasks(self) -> int:
+        """The number of parts of a fit, which are the search and the starts."""
+        return 1 if self.init == "wavelet" else 1 + self.n_init
+
+    def find_starts(self, task: FitTask | None = None) -> tuple[list[Start], bool]:
         """Return the starts, the most promising first, and whether all was searched.
 
         A search that is interrupted returns the best start it has met.
+
+        Parameters
+        ----------
+        task : FitTask, default=None
+            The fit whose part the search is.
         """
         own = Start(self.name, self.objective.start)
         if self.init == "wavelet":
             return [own], True
+        search = (task or FitTask()).subtask("search", None).begin()
+
+        def report(name: str, n: int, value: float) -> None:
+            message = "Search: the best of %d starts is %s, with %.4g of Haar's objective"
+            search.log(message, n, name, value)
+            search.subtask("comparison").begin().end()
+
         found, completed = find_starts(
-            self.objective, self.init, self.n_init, self.seed, polish=self.max_iter > 0
+            self.objective,
+            self.init,
+            self.n_init,
+            self.seed,
+            polish=self.max_iter > 0,
+            report=report,
         )
+        search.end()
         starts = [Start(*start) for start in found]
         return (starts, True) if completed else (starts[:1] or [own], False)
 
     def learn(
         self,
         starts: list[Start] | None = None,
-        callback: Callback | None = None,
+        task: FitTask | None = None,
     ) -> Learned:
         """Minimise from each start, and keep the best solution.
 
@@ -108,37 +131,38 @@ class Learner:
         starts : list of Start, default=None
             By default those that `find_starts` finds. If its search is interrupted,
             nothing more is learned.
-        callback : callable, default=None
-            See `Solver.minimize`.
+        task : FitTask, default=None
+            The fit, which is told of each start and iteration.
 
         Returns
         -------
         Learned
             The outcome of its solution is "interrupted" after Ctrl-C at any stage.
         """
-        completed = True
+        task, completed = task or FitTask(), True
         if starts is None:
-            starts, completed = self.find_starts()
+            starts, completed = self.find_starts(task)
+        max_iter = self.max_iter if completed else 0
         solutions: list[Solution] = []
-        for start in starts:
-            max_iter = self.max_iter if completed else 0
-            solution = self._minimize(start.parameters, max_iter, callback)
+        for number, start in enumerate(starts, 1):
+            task.log("Start %d of %d: %s", number, len(starts), start.name)
+            run = task.subtask("start", max_iter).begin()
+            solution = self._minimize(start.parameters, max_iter, watch(run))
             solutions.append(solution)
-            if solution.outcome == "interrupted":
+            task.log("%s: objective = %.6g", start.name, solution.best_loss)
+            if run.end(solution.parameters) or solution.outcome == "interrupted":
                 break
         best = min(range(len(solutions)), key=lambda i: solutions[i].best_loss)
         if not completed or solutions[-1].outcome == "interrupted":
             solutions[best].outcome = "interrupted"
         return Learned(starts[best], solutions[best], report_starts(starts, solutions))
 
-    def _minimize(
-        self, theta: np.ndarray, max_iter: int, callback: Callback | None
-    ) -> Solution:
+    def _minimize(self, theta: np.ndarray, max_iter: int, callback: Callback) -> Solution:
         """Minimise from a start; where the bank has an inner one, in that first.
 
         The inner one has half of the iterations at most.
         """
-        settings = {"tol": self.tol, "seed": self.seed, "verbose": self.verbose}
+        settings = {"tol": self.tol, "seed": self.seed}
         run, objective = partial(self.solver.minimize, **settings), self.objective
         inner = objective.bank.at(theta).inner() if max_iter > 0 else None
         if inner is None:
@@ -149,10 +173,10 @@ class Learner:
             return objective.bank.parametrization.release(original).numpy().ravel()
 
         def at_first(n_iter: int, value: float, theta: np.ndarray) -> bool:
-            return callback is not None and callback(n_iter, value, released(theta))
+            return callback(n_iter, value, released(theta))
 
         def at_second(n_iter: int, value: float, theta: np.ndarray) -> bool:
-            return callback is not None and callback(n + n_iter, value, theta)
+            return callback(n + n_iter, value, theta)
 
         within = objective.of(inner)
         first = run(within, within.start, max_iter=max_iter // 2, callback=at_first)
@@ -162,6 +186,16 @@ class Learner:
         second = run(objective, theta, max_iter=max_iter - n, callback=at_second)
         second.loss_curve = first.loss_curve + second.loss_curve[1:]
         return second
+
+
+def watch(run: FitTask) -> Callback:
+    """Return what tells the task of a start of each iteration; see `Solver.minimize`."""
+
+    def callback(n_iter: int, value: float, theta: np.ndarray) -> bool:
+        run.log("Iteration %d: objective = %.6g", n_iter, value)
+        return run.subtask("iteration").begin().end(theta)
+
+    return callback
 
 
 def report_starts(starts, solutions):

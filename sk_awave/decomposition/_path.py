@@ -11,12 +11,12 @@ from sk_awave.decomposition._adaptive import AdaptiveWaveletTransformer
 from sk_awave.decomposition._blocks import read_data
 from sk_awave.decomposition._fitting import (
     attribution_unit,
+    begin_task,
     finish,
-    iteration_callback,
     make_learner,
 )
 from sk_awave.decomposition._learner import Start
-from sk_awave.utils._callbacks import FitTask
+from sk_awave.utils._callbacks import FitTask, with_callbacks
 
 #: The ratios that are tried by default.
 RATIOS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -108,7 +108,7 @@ def adaptive_wavelet_path(
     transformer._validate_params()
     ratios = check_ratios(ratios)
     X, gradients, y = read_data(transformer, X, y, input_gradients, reset=True)
-    return ratios, learn_path(transformer, X, y, gradients, ratios)
+    return ratios, list(learn_path(transformer, X, y, gradients, ratios))
 
 
 def check_ratios(ratios):
@@ -124,7 +124,7 @@ def check_ratios(ratios):
 
 
 def learn_path(transformer, X, y, gradients, ratios):
-    """Learn at increasing ratios, from valid signals; return fitted transformers.
+    """Learn at increasing ratios, from valid signals; yield fitted transformers.
 
     Every known wavelet is kept with its sparsity and attribution, whose weighted sum
     tells without a further evaluation which is the best start at the next ratio.
@@ -142,21 +142,27 @@ def learn_path(transformer, X, y, gradients, ratios):
     transformer.set_params(attribution_ratio=1.0, alpha_attribution=None)
     learner = make_learner(transformer, X, gradients, y, alpha_attribution=1.0)
     unit = alpha_sparsity * attribution_unit(learner.objective)
-    pool = _find_pool(learner, unit * ratios)
-    fitted = []
-    for ratio in ratios:
+    task = FitTask(transformer)
+    pool = _find_pool(learner, unit * ratios, task)
+    for number, ratio in enumerate(ratios, 1):
+        task.log("Ratio %g, %d of %d", ratio, number, len(ratios))
         at_ratio = _at(learner, float(unit * ratio))
         total = at_ratio.objective.total
         pool.sort(key=lambda known, total=total: total(known[1]))
         starts = [start for start, _ in pool[: learner.n_init]]
         adapted = copy(transformer).set_params(attribution_ratio=float(ratio))
-        task = FitTask(adapted, X, y, learner.max_iter * len(starts))
-        learned = at_ratio.learn(starts, iteration_callback(adapted, at_ratio, task))
-        finish(adapted, at_ratio, learned, task)
-        fitted.append(adapted)
-        start = Start(f"ratio {ratio:g}", learned.solution.parameters, adapted._origin)
+        _fit(adapted, at_ratio, starts, X, y)
+        parameters = np.array(adapted._parameters)
+        start = Start(f"ratio {ratio:g}", parameters, adapted._origin)
         pool.append((start, adapted.objective_terms_))
-    return fitted
+        yield adapted
+
+
+@with_callbacks
+def _fit(transformer, learner, starts, X, y):
+    """Fit a transformer from the best starts that are known."""
+    task = begin_task(transformer, learner, starts, X, y)
+    finish(transformer, learner, learner.learn(starts, task), task)
 
 
 def _at(learner, alpha_attribution):
@@ -164,12 +170,12 @@ def _at(learner, alpha_attribution):
     return replace(learner, objective=learner.objective.at(attribution=alpha_attribution))
 
 
-def _find_pool(learner, alphas):
+def _find_pool(learner, alphas, task):
     """Return pairs of start and terms of the wavelets to start from."""
     starts = []
     ends = alphas[:1] if learner.init == "wavelet" else np.unique(alphas[[0, -1]])
     for alpha in ends:
-        found, completed = _at(learner, float(alpha)).find_starts()
+        found, completed = _at(learner, float(alpha)).find_starts(task)
         if not completed:
             raise KeyboardInterrupt
         starts += found

@@ -12,12 +12,23 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
-from sk_awave.distillation._base import BaseAWD, estimator_has
+from sk_awave.distillation._base import BaseAWD
 from sk_awave.distillation._report import trainable_net
 from sk_awave.utils._sklearn import l1_logistic_regression
 
 #: The teacher of those who have none.
 _MLP = {"hidden_layer_sizes": (32,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 500}
+
+
+def _head_has(method):
+    """Make a check that the head has a method, for `available_if`."""
+
+    def check(self):
+        head = self.estimator_ if hasattr(self, "estimator_") else self._head()
+        getattr(head, method)
+        return True
+
+    return check
 
 
 class AWDClassifier(ClassifierMixin, BaseAWD):
@@ -83,6 +94,10 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
     random_state : int, RandomState instance or None, default=None
         For the default teacher, transformer and head.
 
+    verbose : int, default=0
+        With 1 each stage and the scores of each fold are logged. The transformer has a
+        `verbose` of its own.
+
     Attributes
     ----------
     teacher_ : estimator, Teacher, torch.nn.Module or callable
@@ -147,7 +162,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         """The class labels."""
         return self.estimator_.classes_
 
-    @available_if(estimator_has("predict_proba"))
+    @available_if(_head_has("predict_proba"))
     def predict_proba(self, X) -> np.ndarray:
         """Predict class probabilities.
 
@@ -164,7 +179,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         features = self._to_features(X)
         return self.estimator_.predict_proba(features)
 
-    @available_if(estimator_has("decision_function"))
+    @available_if(_head_has("decision_function"))
     def decision_function(self, X) -> np.ndarray:
         """Evaluate the decision function of the head.
 
@@ -247,6 +262,9 @@ class AWDRegressor(RegressorMixin, BaseAWD):
 
     random_state : int, RandomState instance or None, default=None
         For the default teacher and transformer.
+
+    verbose : int, default=0
+        As in `AWDClassifier`.
 
     Attributes
     ----------

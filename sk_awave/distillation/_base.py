@@ -23,7 +23,6 @@ from sklearn.utils.validation import (
 from sk_awave.attribution import TransformImportance
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
-from sk_awave.decomposition._path import check_ratios
 from sk_awave.distillation._interrupts import ctrl_c_raises
 from sk_awave.distillation._nesting import drop_teachers, find_learner, wavelet_of
 from sk_awave.distillation._ratios import choose_ratio, learn_ratios, nest
@@ -31,6 +30,7 @@ from sk_awave.distillation._report import DistillationReport, make_report
 from sk_awave.distillation._rounding import RoundingSelector
 from sk_awave.feature_extraction import SubbandPooling
 from sk_awave.feature_extraction._base import check_features, features_of
+from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -38,18 +38,7 @@ from sk_awave.utils._validation import validate_signals
 STATISTICS = ("absmax", "mean", "std")
 
 
-def estimator_has(method):
-    """Make a check that the head has a method, for `available_if`."""
-
-    def check(self):
-        head = self.estimator_ if hasattr(self, "estimator_") else self._head()
-        getattr(head, method)
-        return True
-
-    return check
-
-
-class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     """The steps of distillation, shared by classifier and regressor."""
 
     _parameter_constraints = {
@@ -62,6 +51,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -76,6 +66,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         scoring=None,
         n_jobs=None,
         random_state=None,
+        verbose=0,
     ):
         self.teacher = teacher
         self.transformer = transformer
@@ -86,6 +77,7 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         self.scoring = scoring
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y) -> Self:
@@ -115,20 +107,24 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         transformer, fitted = clone(self._wavelet_transformer()), {}
         learns = isinstance(find_learner(transformer), AdaptiveWaveletTransformer)
         self._warn_of_idle_parameters(learns)
-        if learns and self.ratios is not None:
-            fitted = choose_ratio(self, X, y)
+        searches = learns and self.ratios is not None
+        task = FitTask.begin_fit(self, X, y, 2 + learns + searches)
+        if searches:
+            fitted = choose_ratio(self, X, y, task)
         if learns:
-            teacher = self._fit_teacher(X, y)
-            transformer = self._learn(transformer, X, y, teacher, fitted.get("ratio_"))
-            fitted["teacher_"] = teacher
+            task.log("Training the teacher")
+            fitted["teacher_"] = task.subtask("teacher").run(self._fit_teacher, X, y)
+            transformer = self._learn(transformer, X, y, fitted, task)
         else:
-            transformer.fit(X, y)
-        features, head = self._fit_student(transformer, X, y)
+            task.subtask("wavelet").fit(transformer, X, y)
+        task.log("Fitting the linear model")
+        features, head = task.subtask("student").run(self._fit_student, transformer, X, y)
         for name in ("teacher_", "ratio_", "ratios_", "scores_"):
             vars(self).pop(name, None)  # of an earlier fit
         vars(self).update(
             fitted, transformer_=transformer, features_=features, estimator_=head
         )
+        task.end(is_fitted=True)
         return self
 
     def predict(self, X) -> np.ndarray:
@@ -264,8 +260,8 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         with ctrl_c_raises(model):
             return model.fit(X, self._teacher_target(y))
 
-    def _learn(self, transformer, X, y, teacher, ratio=None):
-        """Learn the wavelet from a trained teacher; with a ratio, along the path to it.
+    def _learn(self, transformer, X, y, fitted, task):
+        """Learn the wavelet from the fitted teacher; with a ratio, on the path to it.
 
         Returns
         -------
@@ -273,13 +269,16 @@ class BaseAWD(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             It goes without the teacher, as the student does.
         """
         learner = find_learner(transformer)
-        learner.set_params(teacher=self._ask(teacher, y))
-        if ratio is None:
-            transformer.fit(X, y)
+        learner.set_params(teacher=self._ask(fitted["teacher_"], y))
+        task.log("Learning the wavelet")
+        if "ratio_" not in fitted:
+            task.subtask("wavelet").fit(transformer, X, y)
         else:
-            ratios = check_ratios(self.ratios)
-            path = learn_ratios(learner, X, y, ratios[ratios <= ratio])
-            transformer = nest(transformer, path[-1], X, y)
+            ratios = fitted["ratios_"][fitted["ratios_"] <= fitted["ratio_"]]
+            path = task.subtask("wavelet", len(ratios)).begin()
+            *_, wavelet = learn_ratios(learner, X, y, ratios, path)
+            transformer = nest(transformer, wavelet, X, y)
+            path.end()
         drop_teachers(transformer)
         return transformer
 

@@ -15,7 +15,7 @@ from sk_awave.distillation._nesting import drop_teachers, find_learner, with_wav
 from sk_awave.utils._validation import validate_signals
 
 
-def choose_ratio(model, X, y):
+def choose_ratio(model, X, y, task):
     """Cross-validate the ratios of a model, each fold with a teacher of its own.
 
     Parameters
@@ -23,6 +23,8 @@ def choose_ratio(model, X, y):
     model : AWDClassifier or AWDRegressor
     X : ndarray of shape (n_samples, ...)
     y : ndarray of shape (n_samples,)
+    task : FitTask
+        The fit of the model.
 
     Returns
     -------
@@ -35,21 +37,39 @@ def choose_ratio(model, X, y):
         If ratios are not valid, or none has a score in every fold.
     """
     ratios = check_ratios(model.ratios)
-    folds = check_cv(model.cv, y, classifier=is_classifier(model))
-    scores = Parallel(n_jobs=model.n_jobs)(
-        delayed(_score_fold)(model, X, y, ratios, train, test)
-        for train, test in folds.split(X, y)
+    cv = check_cv(model.cv, y, classifier=is_classifier(model))
+    splits = list(cv.split(X, y))
+    n_folds = len(splits)
+    search = task.subtask("cross-validation", n_folds, sequential_subtasks=False).begin()
+    folds = [search.subtask("fold", len(ratios), task_id=i) for i in range(n_folds)]
+    found = Parallel(n_jobs=model.n_jobs, return_as="generator")(
+        delayed(fold.run)(_score_fold, model, X, y, ratios, *split, fold)
+        for fold, split in zip(folds, splits, strict=True)
     )
+    scores = []
+    for number, of_fold in enumerate(found, 1):
+        rounded = np.round(of_fold, 3).tolist()
+        task.log("Fold %d of %d: scores %s", number, n_folds, rounded)
+        scores.append(of_fold)
+    search.end()
     scores = np.column_stack(scores)
     ratio = float(ratios[_best(scores)])
+    task.log("Ratio %g has the best mean score", ratio)
     return {"ratio_": ratio, "ratios_": ratios, "scores_": scores}
 
 
-def learn_ratios(learner, X, y, ratios):
-    """Learn along a path from its teacher. The teacher is differentiated once."""
+def learn_ratios(learner, X, y, ratios, task):
+    """Learn along a path from its teacher; yield the wavelet of each ratio.
+
+    The teacher is differentiated once. Each ratio is a part of the task.
+    """
     learner._validate_params()
     X = validate_signals(learner, X, reset=True)
-    return learn_path(learner, X, y, find_gradients(learner, X, y, None), ratios)
+    path = learn_path(learner, X, y, find_gradients(learner, X, y, None), ratios)
+    for _ in ratios:
+        part = task.subtask("ratio").begin()
+        yield next(path)
+        part.end()
 
 
 def nest(transformer, wavelet, X, y):
@@ -59,7 +79,7 @@ def nest(transformer, wavelet, X, y):
     return with_wavelet(transformer, FrozenEstimator(wavelet)).fit(X, y)
 
 
-def _score_fold(model, X, y, ratios, train, test):
+def _score_fold(model, X, y, ratios, train, test, fold):
     """Return the score of the student at each ratio, in a fold."""
     X_train, y_train = X[train], y[train]
     teacher = model._fit_teacher(X_train, y_train)
@@ -67,7 +87,7 @@ def _score_fold(model, X, y, ratios, train, test):
     learner = find_learner(transformer)
     learner = clone(learner).set_params(teacher=model._ask(teacher, y_train))
     scores = []
-    for wavelet in learn_ratios(learner, X_train, y_train, ratios):
+    for wavelet in learn_ratios(learner, X_train, y_train, ratios, fold):
         drop_teachers(wavelet)
         nested = nest(transformer, wavelet, X_train, y_train)
         features, head = model._fit_student(nested, X_train, y_train)

@@ -142,7 +142,6 @@ class Adam(Params, Solver):
         max_iter,
         tol,
         seed=0,
-        verbose=0,
         callback=None,
         keep_best: bool = True,
         optimizer_state: Mapping[str, np.ndarray] | None = None,
@@ -153,7 +152,7 @@ class Adam(Params, Solver):
 
         Parameters
         ----------
-        function, theta, max_iter, tol, seed, verbose, callback
+        function, theta, max_iter, tol, seed, callback
             See `Solver`.
         keep_best : bool, default=True
             Whether to return the best epoch, or the last finite one.
@@ -180,7 +179,7 @@ class Adam(Params, Solver):
             lr=self.learning_rate,
             train_split=None,
             callbacks=self.callbacks,
-            verbose=verbose,
+            verbose=0,
             device=None,
         ).initialize()
         _load_state(net.optimizer_, optimizer_state)

@@ -24,9 +24,9 @@ class _Run:
     the data.
     """
 
-    def __init__(self, function, theta, max_iter, tol, verbose, callback):
+    def __init__(self, function, theta, max_iter, tol, callback):
         self.function, self.theta, self.tol = function, theta, tol
-        self.max_iter, self.verbose, self.callback = max_iter, verbose, callback
+        self.max_iter, self.callback = max_iter, callback
         self.solution = Solution(theta.copy())
         self.unit, self.best_value = None, np.inf
 
@@ -46,8 +46,6 @@ class _Run:
         curve = self.solution.loss_curve
         curve.append(self.best_value)
         n_iter = self.solution.n_iter
-        if self.verbose:
-            print(f"Iteration {n_iter}: objective = {self.best_value:.6g}")
         if self.callback is not None and self.callback(
             n_iter, self.best_value, self.solution.parameters
         ):
@@ -75,13 +73,13 @@ class BFGS(Solver):
         return "BFGS()"
 
     def minimize(
-        self, function, theta, *, max_iter, tol, seed=0, verbose=0, callback=None
+        self, function, theta, *, max_iter, tol, seed=0, callback=None
     ) -> Solution:
         """Minimise a function from a start; see `Solver`.
 
         Its loss curve holds the lowest value so far.
         """
-        run = _Run(function, theta, max_iter, tol, verbose, callback)
+        run = _Run(function, theta, max_iter, tol, callback)
         solution = run.solution
         try:
             at_start = run.evaluate(theta, 0.0)

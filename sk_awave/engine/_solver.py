@@ -121,7 +121,6 @@ class Solver(ABC):
         max_iter: int,
         tol: float,
         seed: int = 0,
-        verbose: int = 0,
         callback: Callable[[int, float, np.ndarray], bool] | None = None,
     ) -> Solution:
         """Minimise a function from a start.
@@ -138,8 +137,6 @@ class Solver(ABC):
             no progress.
         seed : int, default=0
             Of whatever is random.
-        verbose : int, default=0
-            With 1 every iteration is printed.
         callback : callable, default=None
             Called with the iteration (from 1), a value and its parameters; stops if it
             returns True.

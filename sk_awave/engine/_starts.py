@@ -28,12 +28,21 @@ SCREEN_ROWS, N_RANDOM = 32, 256
 #: How far random parameters are from those of the start, for banks without angles.
 SPREAD = 0.3
 
+#: What is called after each part of a search, with the best of those it compared: its
+#: name, their number, and its value relative to that of the Haar wavelet.
+Report = Callable[[str, int, float], object]
+
 #: How many banks the growing lattice keeps, and over how many angles it extends each.
 BEAM, GRID = 32, 24
 
 
 def find_starts(
-    objective: Objective, strategy: str, n_starts: int, seed: int, polish: bool = True
+    objective: Objective,
+    strategy: str,
+    n_starts: int,
+    seed: int,
+    polish: bool = True,
+    report: Report = lambda *_: None,
 ) -> tuple[list[tuple[str, np.ndarray]], bool]:
     """Find promising starting points on a few of the signals.
 
@@ -53,6 +62,8 @@ def find_starts(
     polish : bool, default=True
         Whether the best of the library and of the random angles are improved on the few
         signals before they are compared.
+    report : callable
+        See `Report`; by default nothing is reported.
 
     Returns
     -------
@@ -72,11 +83,15 @@ def find_starts(
     try:
         screen = _screen(objective, rng)
         score = screen(Fixed((own if bank.is_biorthogonal else lattice).tags))
-        for group in _iter_groups(objective, screen, strategy, n_starts, rng, polish):
+        found = _iter_groups(objective, screen, strategy, n_starts, rng, polish, report)
+        for group in found:
             groups.append(group)
         if bank.is_biorthogonal and bank.has_lattices and polish:
             labels, filters = _best(groups, score, 3 * BEAM)
-            released, _ = minimize_batch(screen(own), own.right_inverse(filters))
+            theta = own.right_inverse(filters)
+            released, values = minimize_batch(screen(own), theta)
+            best = int(values.argmin())
+            report(labels[best], len(labels), float(values[best]))
             groups = [(labels, own(released))]
     except KeyboardInterrupt:
         completed = False
@@ -104,18 +119,25 @@ def _iter_groups(
     n_starts: int,
     rng: np.random.Generator,
     polish: bool,
+    report: Report,
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Yield the names and filters, (n, 4, K), of what each part of a strategy finds."""
     for parametrization, starts in _iter_searches(objective, strategy, rng):
         if starts:
             function = screen(parametrization)
             theta = torch.from_numpy(np.array([row for _, row in starts]))
-            order = function(theta)[0].argsort()[: max(3 * BEAM, n_starts)].tolist()
-            labels, theta = [starts[i][0] for i in order], theta[order]
-            theta = minimize_batch(function, theta)[0] if polish else theta
+            values, _ = function(theta)
+            order = values.argsort()[: max(3 * BEAM, n_starts)].tolist()
+            labels = [starts[i][0] for i in order]
+            theta, values = theta[order], values[order]
+            if polish:
+                theta, values = minimize_batch(function, theta)
+            best = int(values.argmin())
+            report(labels[best], len(starts), float(values[best]))
             yield labels, parametrization(theta)
     if strategy in ("grow", "best") and objective.bank.has_lattices:
-        grown, _ = grow(screen(Orthogonal()), objective.layout.filter_length // 2)
+        n_rotations = objective.layout.filter_length // 2
+        grown, _ = grow(screen(Orthogonal()), n_rotations, report=report)
         yield ["haar (grown)"] * len(grown), Orthogonal()(grown)
 
 
@@ -251,6 +273,7 @@ def grow(
     function: Callable[[Tensor], tuple[Tensor, Tensor]],
     n_rotations: int,
     beam: int = BEAM,
+    report: Report = lambda *_: None,
 ) -> tuple[Tensor, Tensor]:
     """Grow lattices from Haar, one rotation at a time, keeping a beam of the best.
 
@@ -263,6 +286,8 @@ def grow(
         M, half the number of taps.
     beam : int
         How many banks are kept at each length; three times as many are polished.
+    report : callable
+        See `Report`; by default nothing is reported.
 
     Returns
     -------
@@ -281,6 +306,8 @@ def grow(
         values = values[kept]
         last = math.pi / 4 - polished[kept].sum(1, keepdim=True)
         angles = torch.cat([polished[kept], last], 1)
+        name = f"haar grown to {2 * angles.shape[1]} taps"
+        report(name, len(extended), float(values[0]))
     return angles[:, :-1], values
 
 

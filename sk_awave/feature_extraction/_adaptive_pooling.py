@@ -36,6 +36,7 @@ from sk_awave.feature_extraction._wavelet_pool import (
     WaveletPool,
 )
 from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace, learns_namespace
+from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._dask import is_dask_array, map_rows, take_rows
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
 from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
@@ -44,7 +45,7 @@ from sk_awave.utils._validation import channel_names_in, split_shape, validate_s
 _MAX_ROWS = 400
 
 
-class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
+class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Pool the bands of several wavelets that are chosen for a target.
 
     Candidates are the orthogonal wavelets of PyWavelets of at most `filter_length` taps,
@@ -117,7 +118,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         there are more than 400.
 
     verbose : int, default=0
-        With 1 each chosen wavelet is printed, and the error with it.
+        With 1 each chosen wavelet is logged, and the error with it.
 
     Attributes
     ----------
@@ -271,15 +272,18 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
             rows.shape[2:], self.filter_length, self.decomposition, self.level
         )
         target = target[few] - target[few].mean(0)
-        chosen = self._choose(rows[few], target, candidates)
+        task = FitTask.begin_fit(self, X, y, 3)
+        chosen = self._choose(rows[few], target, candidates, task)
         self.wavelets_ = [make_wavelet(f[0, 0], name) for name, f in chosen]
         self._pools = CompressedPools(
             [self._make_wavelet_pool(filters, self.order) for _, filters in chosen]
         )
-        features = self._pools.fit_compute(rows)
+        task.log("Pooling the bands of %d signals", len(rows))
+        features = task.subtask("pooling").run(self._pools.fit_compute, rows)
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features)
             self._pools.support = np.sort(ranking[: self.n_features])
+        task.end(is_fitted=True)
         return self
 
     @property
@@ -356,23 +360,28 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         )
         return WaveletPool(bands_of(layout, filters), self._make_pool(), order)
 
-    def _choose(self, rows, target, candidates):
+    def _choose(self, rows, target, candidates, task):
         """Return names and filters of the chosen candidates; store the errors."""
+        n = len(candidates)
+        task.log("Comparing %d wavelets on %d signals", n, len(rows))
+        search = task.subtask("candidates", n, sequential_subtasks=False).begin()
+        parts = [search.subtask("candidate", task_id=i) for i in range(n)]
         features = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._features)(rows, filters) for _, filters in candidates
+            delayed(part.run)(self._features, rows, filters)
+            for part, (_, filters) in zip(parts, candidates, strict=True)
         )
-        n_fixed = len(candidates) - self.n_candidates
-        choice = choose_wavelets(
-            features, target, n_fixed, self.n_wavelets, self.min_gain
+        search.end()
+        n_fixed = n - self.n_candidates
+        choice = task.subtask("choice").run(
+            choose_wavelets, features, target, n_fixed, self.n_wavelets, self.min_gain
         )
         self.fixed_wavelet_ = candidates[choice.fixed][0]
         self.fixed_leave_one_out_error_ = choice.fixed_error
         self.is_adapted_ = choice.is_adapted
         self.path_, self.leave_one_out_error_ = choice.path, choice.path[-1]
         chosen = [candidates[i] for i in choice.indices]
-        if self.verbose:
-            for (name, _), error in zip(chosen, self.path_, strict=True):
-                print(f"{name}: leave-one-out error = {error:.6g}")
+        for (name, _), error in zip(chosen, self.path_, strict=True):
+            task.log("%s: leave-one-out error = %.6g", name, error)
         return chosen
 
     def _features(self, rows, filters):

@@ -69,9 +69,11 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Fit], _Fit
     -------
     decorator : callable
     """
+    context = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
 
     def decorator(fit):
-        @_fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+        fit = context(fit)  # within, as it ends callbacks, which are forgotten below
+
         @wraps(fit)
         def wrapper(estimator, *args, **kwargs):
             before = dict(vars(estimator))

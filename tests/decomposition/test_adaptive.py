@@ -572,13 +572,6 @@ def test_scikit_learn_callbacks_see_and_stop_the_iterations(ecg):
     assert callback.scores[-1] == pytest.approx(transformer.score(ecg), rel=1e-9)
 
 
-def test_verbose_prints_and_silence_is_the_default(ecg, capsys):
-    transformer = AdaptiveWaveletTransformer("db2", level=2).fit(ecg)
-    assert capsys.readouterr().out == ""
-    transformer.set_params(verbose=1).fit(ecg)
-    assert "Iteration 1: objective =" in capsys.readouterr().out
-
-
 def test_a_diverging_run_keeps_the_best_state(ecg):
     transformer = AdaptiveWaveletTransformer(
         "db2", level=2, parametrization="free", solver=Adam(learning_rate=1e60)

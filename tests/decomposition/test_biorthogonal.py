@@ -179,11 +179,11 @@ def test_callbacks_see_one_run(ecg):
         seen.append((n_iter, value, theta.shape))
         return n_iter == 12
 
-    learned = learner.learn(None, callback)
+    solution = learner._minimize(learner.objective.start, learner.max_iter, callback)
     assert [n for n, *_ in seen] == list(range(1, 13))
     assert {shape for *_, shape in seen} == {(4,)}
-    assert learned.solution.outcome == "stopped"
-    assert learned.solution.n_iter == 12
+    assert solution.outcome == "stopped"
+    assert solution.n_iter == 12
 
 
 def test_the_iterations_are_shared(ecg):

@@ -296,13 +296,6 @@ def test_tensors_pickles_and_searches(textures):
     np.testing.assert_array_equal(frozen.transform(X), fitted.transform(X))
 
 
-def test_verbose_prints_the_path(textures, capsys):
-    fitted = pooling(verbose=1, min_gain=0).fit(*textures)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(fitted.path_)
-    assert "leave-one-out error =" in lines[0]
-
-
 def test_a_failed_fit_leaves_no_trace(textures):
     X, y = textures
     fitted = pooling().fit(X, y)
