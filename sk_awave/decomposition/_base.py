@@ -120,9 +120,9 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     @property
     def filter_bank_(self) -> np.ndarray:
-        """The filters of ``wavelet_``: (level_ or 1, ndim or 1, 4, filter_length).
+        """The filters ``dec_lo, dec_hi, rec_lo, rec_hi`` of ``wavelet_``.
 
-        They are in PyWavelets' order: ``dec_lo, dec_hi, rec_lo, rec_hi``.
+        The shape is ``(level_ or 1, ndim or 1, 4, filter_length)``.
         """
         levels = self.wavelet_ if isinstance(self.wavelet_, list) else [self.wavelet_]
         axes = [level if isinstance(level, tuple) else (level,) for level in levels]

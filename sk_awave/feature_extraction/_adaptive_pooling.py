@@ -36,7 +36,7 @@ from sk_awave.feature_extraction._wavelet_pool import (
     WaveletPool,
 )
 from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace, learns_namespace
-from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
+from sk_awave.utils._dask import is_dask_array, map_rows, take_rows
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
 from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
 
@@ -241,7 +241,8 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape), or list of arrays
-            The signals.
+            The signals. Of a Dask array at most 400 rows, drawn at random, are brought
+            to memory, and all is learned from them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             What is to be predicted.
 
@@ -250,21 +251,22 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         self : object
             Fitted transformer.
         """
-        refuse_dask_array(self, X)
         name = type(self).__name__
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
         if self.order == 2 and self.decomposition == "dwt":
             raise ValueError("order=2 requires decomposition='stationary'. Set order=1.")
         self._make_pool().check(name)
+        rng = check_random_state(self.random_state)
+        if is_dask_array(X):
+            check_consistent_length(X, y)
+            X, y = take_rows(_draw(len(X), rng), X, y)
         rows, order = self._validate(X, reset=True)
         target = encode(y, self.target_type)
         check_consistent_length(order, target)
-        target, rng = target[order], check_random_state(self.random_state)
+        target = target[order]
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
-        few = np.arange(len(rows))
-        if len(rows) > _MAX_ROWS:
-            few = np.sort(rng.choice(len(rows), _MAX_ROWS, replace=False))
+        few = _draw(len(rows), rng)
         self.level_ = find_level(
             rows.shape[2:], self.filter_length, self.decomposition, self.level
         )
@@ -386,3 +388,10 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _draw(n_rows, rng):
+    """Return the indices of all rows, or of as many as wavelets are chosen on."""
+    if n_rows <= _MAX_ROWS:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))

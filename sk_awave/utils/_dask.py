@@ -80,6 +80,25 @@ def row_blocks(X, *others):
     return list(zip(*lists, strict=True))
 
 
+def take_rows(rows, *arrays):
+    """Bring rows of arrays, some or all of which are Dask arrays, to memory.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        In ascending order.
+    *arrays : dask array or array-like
+
+    Returns
+    -------
+    tuple of ndarrays
+    """
+    taken = [
+        (array if is_dask_array(array) else np.asarray(array))[rows] for array in arrays
+    ]
+    return compute(*taken)
+
+
 def compute(*delayed):
     """Compute delayed objects or Dask arrays here, and return a tuple."""
     import dask

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import torch
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import Teacher
 from sk_awave.engine import BFGS
-from sk_awave.feature_extraction import SubbandPooling, WaveletThresholder
+from sk_awave.feature_extraction import (
+    AdaptiveSubbandPooling,
+    SubbandPooling,
+    WaveletThresholder,
+)
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
@@ -212,6 +217,25 @@ def test_features_are_lazy(ecg, scheduler, estimator):
     result, expected = fitted.transform(X), fitted.transform(ecg)
     assert isinstance(result, da.Array)
     np.testing.assert_allclose(result.compute(), expected, atol=1e-9)
+
+
+def test_pooled_bands_are_chosen_on_some_rows(ecg, scheduler):
+    X, y = np.tile(ecg, (30, 1)), np.tile(ecg.std(1), 30)
+    X = X + 0.1 * np.random.default_rng(0).standard_normal(X.shape)
+    D = da.from_array(X, chunks=(100, 64))
+    pooling = AdaptiveSubbandPooling(2, n_candidates=0, level=2, random_state=0)
+    few = np.sort(np.random.RandomState(0).choice(len(X), 400, replace=False))
+    for rows, Dask in ((slice(None, 300), D[:300]), (few, D)):
+        expected = clone(pooling).fit(X[rows], y[rows])
+        target = da.from_array(y, chunks=50)[: Dask.shape[0]]
+        for numbers in (target, y[: len(target)]):
+            result = clone(pooling).fit(Dask, numbers).transform(Dask)
+            assert isinstance(result, da.Array)
+            np.testing.assert_array_equal(
+                result.compute(), expected.transform(X[: Dask.shape[0]])
+            )
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        pooling.fit(D, y[1:])
 
 
 def test_what_needs_all_samples_says_so(ecg):
