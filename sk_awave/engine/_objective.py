@@ -148,7 +148,7 @@ class Objective:
         ----------
         theta : ndarray of shape (n_parameters,)
         smoothing : float, default=0
-            How much the kinks of absolute values are smoothed; see `Batch`.
+            The strength of the smoothing of absolute values at zero; see `Batch`.
         rows : tensor of int, default=None
             The signals of a mini-batch; terms are means over them. By default, all.
 

@@ -29,8 +29,8 @@ from sk_awave.engine._batch import Batch
 class Term(ABC):
     """A number that learning makes small.
 
-    A term of signals is a mean over them, and is summed over batches. To add a term, write
-    a class with a name and a value; see the page on extending.
+    A term of signals is a mean over them, and is summed over batches. To add a term,
+    write a class with a name and a value; see the page on extending.
 
     Attributes
     ----------

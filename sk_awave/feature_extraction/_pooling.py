@@ -246,7 +246,7 @@ class SubbandPooling(BaseOfBands):
         -------
         feature_names_out : ndarray of str
             The names, with band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'.
-            With several channels there is a prefix, either 'ch0_' and so on or the name
+            With several channels there is a prefix, either ``ch0_`` and so on or the name
             of the channel, as in 'Fz_cD3_energy'.
         """
         check_is_fitted(self)
