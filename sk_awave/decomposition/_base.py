@@ -157,7 +157,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             The names, with band, level and position: 'cA4_0' and 'cD1_12' in 1-D,
             'cH2_3_4' in 2-D, 'aad1_0_2_3' in 3-D. Names of packets have path and
             position, as in 'aad_12'. With several channels there is a prefix, either
-            'ch0_' and so on or the name of the channel, as in 'Fz_cD1_12'.
+            ``ch0_`` and so on or the name of the channel, as in 'Fz_cD1_12'.
         """
         check_is_fitted(self)
         channels = channel_names_in(self, input_features, self.layout_.n_channels)

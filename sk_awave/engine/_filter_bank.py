@@ -82,14 +82,15 @@ class FilterBank(nn.Module):
     filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
         The filters ``dec_lo, dec_hi, rec_lo, rec_hi``, in PyWavelets' order and time
         direction, of each level (the finest first) and axis. If all share them, these
-        axes have length 1. The number of taps `K` is even.
+        axes have length 1. The number of taps K is even.
     parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"} or \
             Module, default="orthogonal"
         The parameters that are learned:
 
-        - "orthogonal": M - 1 rotation angles of a lattice with 2 M taps. All angles give
-          an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988);
-        - "biorthogonal": 2 M - 2 angles and skews of a lattice with 2 M taps. All of them
+        - "orthogonal": K / 2 - 1 rotation angles of a lattice with K taps. All angles
+          give an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang
+          1988);
+        - "biorthogonal": K - 2 angles and skews of a lattice with K taps. All of them
           give a bank that reconstructs exactly, with a vanishing moment on each side; see
           `Biorthogonal`;
         - "symmetric": the taps of the symmetric lifting steps of a biorthogonal wavelet

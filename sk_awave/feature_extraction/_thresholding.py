@@ -116,9 +116,10 @@ class WaveletThresholder(BaseOfBands):
         The choice of thresholds, for each sample and channel on its own:
 
         - "bayes": BayesShrink [3]_. The threshold of a band is
-          :math:`\sigma^2 / \sqrt{\max(s^2 - \sigma^2, 0)}`, where :math:`\sigma` is the
-          standard deviation of the noise and :math:`s^2` the variance of the band. With
-          soft thresholding it is the closest to the truth on most signals and images;
+          :math:`\sigma^2 / \sqrt{\max(\mathrm{var} - \sigma^2, 0)}`, where
+          :math:`\sigma` is the standard deviation of the noise and :math:`\mathrm{var}`
+          the variance of the band. With soft thresholding it is the closest to the truth
+          on most signals and images;
         - "sure": SureShrink, the hybrid scheme [2]_. The threshold of a band minimises
           Stein's unbiased estimate of the risk of soft thresholding. If too few
           coefficients are large for this estimate, it is the universal threshold for

@@ -24,7 +24,7 @@ class WeightDisplay:
     :math:`c = A x` with weights :math:`w`, the first panel shows :math:`A^\top w`. These
     are the weights of the values of the signal, as
 
-    .. math:: f(x) = w^\top c + b = (A^\top w)^\top x + b.
+    .. math:: f(x) = w^\top c + w_0 = (A^\top w)^\top x + w_0.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
