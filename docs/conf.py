@@ -12,7 +12,9 @@ import matplotlib.pyplot as plt
 from docutils import nodes
 from docutils.parsers.rst.directives import unchanged_required
 from sphinx.addnodes import pending_xref
+from sphinx.ext.intersphinx import resolve_reference_any_inventory
 from sphinx.util.docutils import SphinxDirective
+from sphinx_gallery.sorting import ExplicitOrder
 
 import sk_awave
 
@@ -24,6 +26,7 @@ version = release = sk_awave.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "myst_parser",
     "numpydoc",
     "sphinx_copybutton",
@@ -46,13 +49,39 @@ myst_heading_anchors = 3
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
+# Links to other projects need the network: build with ``-t online``.
+if tags.has("online"):  # noqa: F821 (Sphinx defines it)
+    intersphinx_mapping = {
+        "numpy": ("https://numpy.org/doc/stable/", None),
+        "pywt": ("https://pywavelets.readthedocs.io/en/latest/", None),
+        "sklearn": ("https://scikit-learn.org/stable/", None),
+        "torch": ("https://docs.pytorch.org/docs/stable/", None),
+    }
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [
+        f"../examples/{section}"
+        for section in ("highlights", "learning", "distillation", "explanation")
+    ],
+    "within_subsection_order": ExplicitOrder(
+        [
+            "plot_adapt_to_task.py",
+            "plot_denoising.py",
+            "plot_torch_layer.py",
+            "plot_simulation.py",
+            "plot_decision_map.py",
+            "plot_texture_series.py",
+            "plot_quickstart.py",
+            "plot_digits_pipeline.py",
+            "*",
+        ]
+    ),
+    "remove_config_comments": True,
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sk_awave",),
     "download_all_examples": False,
-    "notebook_extensions": set(),
     "show_memory": False,
     "show_signature": False,
     "write_computation_times": False,
@@ -80,7 +109,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": ["page-toc", "sg_download_links"],
 }
 
 
@@ -96,15 +125,23 @@ def public_names():
 PUBLIC_NAMES = public_names()
 
 
+def find_name(app, docname, node):
+    """Return a link to the page of a public name, here or in another project."""
+    text = node.astext()
+    if text in PUBLIC_NAMES:
+        python = app.env.get_domain("py")
+        place = docname, app.builder, "obj", PUBLIC_NAMES[text], pending_xref()
+        return python.resolve_xref(app.env, *place, node.deepcopy())
+    place = pending_xref(refdomain="py", reftype="obj", reftarget=text)
+    return resolve_reference_any_inventory(app.env, False, place, node.deepcopy())
+
+
 def link_names(app, doctree, docname):
     """Link code that is a public name to its page, in docstrings and in Markdown."""
-    python = app.env.get_domain("py")
     for node in list(doctree.findall(nodes.literal)):
-        target = PUBLIC_NAMES.get(node.astext())
-        if target is None or isinstance(node.parent, (nodes.reference, nodes.title)):
+        if isinstance(node.parent, (nodes.reference, nodes.title)):
             continue
-        place = docname, app.builder, "obj", target, pending_xref()
-        link = python.resolve_xref(app.env, *place, node.deepcopy())
+        link = find_name(app, docname, node)
         if link is not None and link.get("refuri"):
             node.replace_self(link)
 

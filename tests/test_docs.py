@@ -15,10 +15,11 @@ import torch
 
 import sk_awave
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = [
     page
-    for page in sorted(DOCS.rglob("*.md"))
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
     if re.search(r"^```(python|pycon|\{plot\})$", page.read_text(), re.M)
     and "_build" not in page.parts
 ]
@@ -54,7 +55,7 @@ def code_blocks(page):
         yield block[1], line, re.sub(r"^:.*$", "", block[2], flags=re.M)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_of_a_page_runs(page):
     names = {"__name__": "__main__"}
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
@@ -71,9 +72,9 @@ def test_code_of_a_page_runs(page):
 
 
 def test_extra_of_the_examples_has_the_penalty_that_they_use():
-    examples = DOCS.parent / "examples"
-    users = [page for page in examples.glob("*.py") if "l1_ratio" in page.read_text()]
-    text = (DOCS.parent / "pyproject.toml").read_text()
+    examples = (ROOT / "examples").rglob("*.py")
+    users = [page for page in examples if "l1_ratio" in page.read_text()]
+    text = (ROOT / "pyproject.toml").read_text()
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     assert not users or "scikit-learn>=1.8" in extras["examples"]  # ignored before
 

@@ -105,7 +105,7 @@ def test_minimum_of_two_is_joined_first():
 
 def test_only_neighbours_are_joined():
     """The pair of largest interaction is not one of neighbours."""
-    chain = sparse.diags_array([np.ones(3)], offsets=[1], shape=(4, 4))
+    chain = sparse.diags([np.ones(3)], offsets=[1], shape=(4, 4))
 
     def score(groups):
         return 5.0 * (groups[:, 0] & groups[:, 3]) + 1.0 * (groups[:, 1] & groups[:, 2])
@@ -147,7 +147,7 @@ def test_each_pair_is_scored_once():
         seen.extend(map(tuple, groups))
         return score(groups)
 
-    chain = sparse.diags_array([np.ones(19)], offsets=[1], shape=(20, 20))
+    chain = sparse.diags([np.ones(19)], offsets=[1], shape=(20, 20))
     agglomerate(counted, make_connectivity(chain, None, n_units), names(n_units))
     assert len(seen) <= 4 * n_units
 

@@ -355,6 +355,7 @@ LINEAR = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # torch 2.3
 @pytest.mark.parametrize("name", LINEAR)
 def test_linear_maps(name):
     x, parts = samples()

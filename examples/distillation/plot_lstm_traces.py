@@ -2,20 +2,22 @@
 Distil an LSTM on traces to a linear model
 ==========================================
 
-Short synthetic traces hold a few bursts, and the response is the height of the largest:
-a stand-in for the biology study of Ha et al. (2021), whose data are not public. An LSTM
-is trained on them, a wavelet learned in which its attributions are sparse, and a few
-statistics of each band go to a linear model. A cross-validation chooses how much the
-attributions count. The report sets the choice beside the LSTM, and beside the same model
-on raw samples, db5, and the best fixed wavelet.
+Short synthetic traces hold a few bursts, and the response is the height of the
+largest. They stand in for the biology study of Ha et al. (2021), whose data
+are not public. An LSTM is trained on the traces. A wavelet is learned in which
+the attributions of the LSTM are sparse. A linear model predicts from a few
+statistics of each band. Cross-validation chooses how much the attributions
+count. A report compares the choice with the LSTM, and with the same model on
+raw samples, on db5 and on the best fixed wavelet.
 """
 
 # %%
 # Teacher and student
 # -------------------
-# A skorch net is an estimator: it is trained again in each fold of the search for the
-# ratio, and of the report. At the ratio 0 only the sparsity of the coefficients counts,
-# and the LSTM does not matter; the larger the ratio, the more its attributions count.
+# A skorch net is an estimator. It is trained again in each fold of the search
+# for the ratio, and in each fold of the report. At the ratio 0 only the
+# sparsity of the coefficients counts, and the LSTM has no effect. The larger
+# the ratio, the more the attributions count.
 import copy
 import warnings
 
@@ -38,7 +40,7 @@ from sk_awave import (
 from sk_awave.datasets import make_bursts
 from sk_awave.inspection import AttributionDisplay
 
-# Three levels for all, which PyWavelets finds many for sym4 and db5.
+# PyWavelets finds three levels too many for sym4 and db5.
 warnings.filterwarnings("ignore", message=".*too high")
 torch.set_num_threads(1)
 torch.manual_seed(0)
@@ -49,7 +51,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 
 
 class Lstm(nn.Module):
-    """One recurrent layer of 20 units, whose largest values over time count."""
+    """One recurrent layer of 20 units, and their largest values over time."""
 
     def __init__(self):
         super().__init__()
@@ -91,11 +93,12 @@ model = AWDRegressor(
 # %%
 # The search
 # ----------
-# The LSTM is trained once in each fold, and the wavelets of all ratios are learned from
-# it along a path. (GridSearchCV over ``transformer__attribution_ratio`` would train it
-# for each of them.) Two summaries of a band are compared: its six largest coefficients,
-# which are what the paper takes, and the logarithm of its energy, which predicts better
-# and is kept. The ratio changes R2 by 0.02: large ones are better for the largest
+# In each fold the LSTM is trained once, and the wavelets of all ratios are
+# learned from it along a path. (GridSearchCV over
+# ``transformer__attribution_ratio`` would train it once for each ratio.) Two
+# summaries of a band are compared: its six largest coefficients, as in the
+# paper, and the logarithm of its energy. The energy predicts better, and is
+# kept. The ratio changes R2 by 0.02. Large ratios are better for the largest
 # coefficients, and small ones for the energies.
 for statistic in ("max", "log_energy"):
     model.set_params(features__statistics=(statistic,)).fit(X_train, y_train)
@@ -106,30 +109,31 @@ for statistic in ("max", "log_energy"):
 # %%
 # The report
 # ----------
-# Everything is refitted in three folds of the traces that the search has not seen; the
-# standard errors are over them. Pooling is what the linear model needs: on raw samples it
-# knows nothing. The learned wavelet is as good as db5, and behind the best fixed one; the
-# LSTM sees more than all of them. Over five draws of the traces
-# (``benchmarks/studies.py``) the learned and the best fixed wavelet are equal, and both
-# ahead of db5 by about 0.02.
+# Everything is fitted again in three folds of the traces that the search has
+# not seen. Standard errors are over the folds. The linear model needs pooling:
+# on raw samples it predicts nothing. The learned wavelet is as good as db5,
+# and behind the best fixed one. The LSTM is ahead of all of them. Over five
+# draws of the traces (``benchmarks/studies.py``) the learned and the best
+# fixed wavelet are equal, and both are ahead of db5 by about 0.02.
 report = model.report(
     X_test, y_test, cv=3, wavelets=["haar", "db2", "db3", "db5", "sym4"]
 )
-print(report)
+frame = report.to_frame()
+columns = ["score", "standard error", "minus student", "paired standard error"]
+print(frame[columns].round(3).rename_axis(None).to_string())
 
 # %%
 # What the student looks at
 # -------------------------
-# The energy of the detail bands, where bursts stand out; hardly that of cA3, which holds
-# the slow baseline.
+# It looks at the energies of the detail bands, where bursts stand out. The
+# weight of cA3, which holds the slow baseline, is small.
 weights = model.estimator_[-1].coef_
 print()
 for name, weight in zip(model.get_feature_names_out(), weights, strict=True):
     print(f"{name:<16}{weight:+.3f}")
 
-frame = report.to_frame()
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(9, 3), constrained_layout=True
+    1, 2, figsize=(8, 3), constrained_layout=True
 )
 _, psi, t = model.transformer_.wavelet_.wavefun(level=6)
 left.plot(t, psi, color="#0072b2")
@@ -149,11 +153,13 @@ plt.show()
 # %%
 # What the network looks at
 # -------------------------
-# The gradient of the LSTM with respect to each coefficient of a trace: it is large where
-# the burst is, and next to nothing along the baseline. (Its sign says whether the output
-# grows with the coefficient, not what the coefficient contributes.)
+# Here is the gradient of the LSTM with respect to each coefficient of a trace.
+# It is large where the burst is, and nearly zero along the baseline. (Its sign
+# says whether the output grows with the coefficient. It does not say what the
+# coefficient contributes.)
 transformer = copy.copy(model.transformer_).set_params(
     teacher=Teacher(model.teacher_)
 )
 AttributionDisplay.from_estimator(transformer, X_test[0])
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -2,16 +2,17 @@
 Split an octave: wavelet packets
 ================================
 
-The wavelet transform has one band for each octave. Where signals differ
-within an octave, wavelet packets see more. Their basis is chosen by the data,
-together with the wavelet, or by classes.
+The wavelet transform has one band for each octave. Wavelet packets also split
+octaves, and so see differences within an octave. The data choose the best
+basis, together with the wavelet. Classes can choose a basis as well.
 """
 
 # %%
 # Calls within an octave
 # ----------------------
-# Each signal is a call at one of two pitches, at some time, over a slow hum.
-# The pitch moves a little from call to call. There may be clicks, too.
+# Each signal is a call over a slow hum. It has one of two pitches, and comes
+# at a random time. The pitch varies a little from call to call. Some signals
+# also have clicks.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import RidgeClassifier
@@ -42,12 +43,12 @@ X_test, y_test = calls(500, n_clicks=0, random_state=1)
 # %%
 # The best basis
 # --------------
-# The basis of least L1 norm splits the octave of the calls, from a quarter of
-# a cycle a sample to half of one. The rows are ordered by frequency.
+# The basis with the smallest L1 norm splits the octave of the calls, from a
+# quarter of a cycle per sample to half of one. Rows are ordered by frequency.
 params = {"level": 4, "mode": "periodization"}
 wavelet = WaveletTransformer("sym4", **params).fit(X)
 packets = WaveletTransformer("sym4", decomposition="packet", **params).fit(X)
-print(packets.basis_)
+print(*packets.basis_)
 
 for transformer in (wavelet, packets):
     CoefficientDisplay.from_estimator(transformer, X[0])
@@ -56,8 +57,8 @@ for transformer in (wavelet, packets):
 # %%
 # A wavelet with its basis
 # ------------------------
-# When the wavelet is learned, the basis is chosen inside the objective: both
-# minimise one norm. Here are the norms of calls that were not seen.
+# A learned wavelet and its basis minimise the same norm: the basis is chosen
+# inside the objective. These are the norms of unseen calls.
 for decomposition in ("dwt", "packet"):
     for kind in (WaveletTransformer, AdaptiveWaveletTransformer):
         transformer = kind("sym4", decomposition=decomposition, **params).fit(
@@ -69,11 +70,11 @@ for decomposition in ("dwt", "packet"):
 # %%
 # The basis that tells classes apart
 # ----------------------------------
-# Clicks are short, and the best basis of calls with clicks does not split the
-# upper octave: it is that of the wavelet transform. The discriminant basis is
-# chosen by where the energies of the two pitches differ, whatever else there
-# is. The phase of a call is random, so that a linear classifier is given the
-# logarithms of the energies of coefficients.
+# Clicks are short. The best basis of calls with clicks does not split the
+# upper octave: it is the basis of the wavelet transform. The discriminant
+# basis splits where the energies of the two pitches differ. The phase of a
+# call is random, so the linear classifier gets the logarithms of the energies
+# of the coefficients.
 X, y = calls(100, n_clicks=4, random_state=0)
 X_test, y_test = calls(500, n_clicks=4, random_state=1)
 
@@ -97,5 +98,6 @@ for row, basis in enumerate(bases):
         ((low, high),) = band.frequencies
         ax.barh(row, high - low, left=low, color="C0", edgecolor="white")
 ax.set_yticks(range(len(bases)), bases)
-ax.set_xlabel("frequency (cycles a sample)")
+ax.set_xlabel("frequency (cycles per sample)")
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -3,15 +3,15 @@ A wavelet on its way from the data to the model
 ===============================================
 
 How much should the attributions of a model count beside the coefficients of
-the data? Each ratio has a wavelet of its own, and one path finds them all.
+the data? Each ratio has its own wavelet, and one path finds them all.
 """
 
 # %%
 # A model that knows what matters
 # -------------------------------
-# The simulation of the method (Ha et al. 2021). The signals are noise. The
-# target is made of three neighbouring coefficients of one band of db5, and a
-# linear model learns it. The noise says nothing of db5, but the model does.
+# This is the simulation of Ha et al. (2021). The signals are noise. The target
+# is made of three neighbouring coefficients of one band of db5, and a linear
+# model learns it. The noise knows nothing of db5, but the model does.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ from sk_awave import (
 from sk_awave.datasets import make_wavelet_regression
 from sk_awave.inspection import wavelet_distance, wavelet_functions
 
-# Four levels of signals of 64 values, as published, are next to their ends.
+# Four levels, as published, are many for signals of 64 values.
 warnings.filterwarnings("ignore", message=".*too high")
 
 X, y = make_wavelet_regression(1000, random_state=0, return_X_y=True)
@@ -52,9 +52,9 @@ ratios, path = find_path("coif2")
 # %%
 # The wavelet from ratio to ratio
 # -------------------------------
-# In grey the wavelet that made the target, brought to the place and the sign
-# of the learned one. The number is their distance, up to shift, time reversal
-# and sign; that of two unrelated wavelets is about 3.
+# The wavelet that made the target is in grey. It is shifted and turned to
+# match the learned one. The number is the distance of the two, up to shift,
+# time reversal and sign. Two unrelated wavelets have a distance of about 3.
 _, truth, x = wavelet_functions("db5")
 
 
@@ -81,8 +81,8 @@ for ax, ratio, transformer in zip(axes.flat, ratios, path, strict=True):
 plt.show()
 
 # %%
-# Learning goes downhill, and where it ends depends on where it starts. From
-# sym5 it is caught on the way; `init` and `n_init` try many starts.
+# Learning only goes downhill, so its end depends on its start. From sym5 it
+# stops in another minimum. `init` and `n_init` try many starts.
 print(f"coif2 ends at {wavelet_distance(path[-1], 'db5'):.2f}")
 _, other = find_path("sym5")
 print(f"sym5 ends at {wavelet_distance(other[-1], 'db5'):.2f}")
@@ -90,8 +90,8 @@ print(f"sym5 ends at {wavelet_distance(other[-1], 'db5'):.2f}")
 # %%
 # What it costs, and what it gains
 # --------------------------------
-# Sparser attributions are paid for with less sparse coefficients. Both are
-# relative to those of the wavelet learned from the data alone.
+# Sparser attributions cost sparsity of the coefficients. Both are relative to
+# those of the wavelet that is learned from the data alone.
 terms = {
     name: np.array([t.objective_terms_[name] for t in path])
     for name in ("sparsity", "attribution")

@@ -2,18 +2,18 @@
 Tell materials by a line of their surface
 =========================================
 
-Each series is a line of a photograph of bricks, of grass or of gravel. Where
-on the line something stands says nothing; at which scale, how often and how
-sharply does. Wavelets are chosen to tell the three apart, and twenty named
-numbers are left.
+Each series is a line of a photograph of bricks, grass or gravel. The place of
+a structure on the line says nothing about the material. Its scale, frequency
+and sharpness do. Wavelets are chosen to tell the three materials apart, and
+twenty numbers with names are left.
 """
 
 # %%
 # The series
 # ----------
-# Real measurements: the photographs come with scikit-image. Lines of the upper
-# halves train, lines of the lower halves test. The mean and the contrast of a
-# line, which light changes, are taken out.
+# The photographs come with scikit-image. Lines of the upper halves train, and
+# lines of the lower halves test. Light changes the mean and the contrast of a
+# line, so both are removed.
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
@@ -58,10 +58,9 @@ plt.show()
 # %%
 # What tells them apart
 # ---------------------
-# Samples are of no use to a linear model, since nothing has a fixed place.
-# All contenders have the same ridge, whose strength is chosen on the training
-# part. One wavelet of PyWavelets is enough here, and twenty features say it
-# all.
+# A linear model cannot use the samples, since nothing has a fixed place. All
+# contenders have the same ridge, whose strength is chosen on the training
+# part. Here one wavelet of PyWavelets is enough, and so are twenty features.
 ridge = RidgeClassifierCV(np.logspace(-3, 5, 17))
 chosen = {"n_candidates": 40, "random_state": 0}
 contenders = {
@@ -86,9 +85,9 @@ for name, features in contenders.items():
 # %%
 # The twenty features
 # -------------------
-# A name says which wavelet, which scale (cD1 is the finest) and what of it;
-# ``|cD1|`` is the envelope of a band. Of each feature the mean in each class is
-# shown, in units of its standard deviation.
+# A name gives the wavelet, the scale (cD1 is the finest) and the statistic.
+# ``|cD1|`` is the envelope of a band. The figure shows the mean of each
+# feature in each class, in units of its standard deviation.
 Xt = model[:-1].transform(X_train)
 names = model[0].get_feature_names_out()
 means = np.array([Xt[y_train == name].mean(axis=0) for name in photographs])
@@ -100,4 +99,5 @@ plt.yticks(np.arange(len(names)), names[order], fontsize="small")
 plt.axvline(0, color="0.8", zorder=0)
 plt.xlabel("mean in a class")
 plt.legend()
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -2,17 +2,18 @@
 Denoise signals by thresholding wavelet coefficients
 ====================================================
 
-White noise spreads evenly over all coefficients, and a signal gathers in few of them:
-what is small is noise. The four signals of Donoho and Johnstone are denoised by each rule
-for the threshold, and with fixed wavelets beside learned ones.
+White noise spreads evenly over all coefficients. A signal gathers in few of
+them. So small coefficients are mostly noise. Here the four signals of Donoho
+and Johnstone are denoised by each rule for the threshold, with fixed wavelets
+and with learned ones.
 """
 
 # %%
 # The data
 # --------
-# The signals have 1024 samples and a standard deviation of 7, as in the literature. To
-# have something to learn from, each is seen 40 times, shifted around the circle and with
-# other noise; half of them are kept for testing.
+# The signals have 1024 samples and a standard deviation of 7, as in the
+# literature. Each is seen 40 times, shifted around the circle and with other
+# noise. Half of these train, and half test.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,9 +38,9 @@ for name in names:
 # %%
 # Rules for the threshold
 # -----------------------
-# The transform of a thresholder is the coefficients that are left; ``denoise`` gives back
-# signals. The error is the mean square over the test signals, where that of the
-# noise is 1.
+# A thresholder transforms signals to thresholded coefficients, and ``denoise``
+# returns signals. The error is the mean square over the test signals. The
+# noise itself has the error 1.
 shape = {"level": 5, "mode": "periodization"}
 
 
@@ -74,9 +75,9 @@ print(rules.round(3).to_string())
 # %%
 # Wavelets
 # --------
-# With the default: soft thresholds by the rule of Bayes. The best fixed wavelet is chosen
-# on the training half by its score, how sparse the noisy signals' coefficients are, as a
-# search without the truth has to; learning starts from there.
+# The rule is the default: soft thresholds by the rule of Bayes. The best fixed
+# wavelet is the one with the sparsest coefficients of the noisy training
+# signals. Learning starts from it. The truth plays no part in the choice.
 library = ["haar", "db2", "sym4", "db5", "sym8", "coif3"]
 rows = {}
 for name in names:
@@ -102,12 +103,14 @@ print("\nmean squared error with Bayes, soft")
 print(wavelets.to_string(float_format="{:.3f}".format))
 
 # %%
-# Wavelet and rule both matter: universal soft thresholds, which aim at leaving no noise,
-# make Blocks and Bumps worse than they were. Learning from the best fixed wavelet gains a
-# little for Doppler, and nothing for the others; from db5 it gains a tenth for Blocks,
-# and ends below the best fixed wavelet there. It could gain more if it saw less noise:
-# the L1 norm of noisy coefficients is mostly that of the noise, which no wavelet makes
-# sparse. For Bumps it even chooses a fixed wavelet that is worse than db5.
+# Wavelet and rule both matter. Universal soft thresholds aim to leave no
+# noise. They make Blocks and Bumps worse than they were.
+#
+# Learning from the best fixed wavelet gains a little for Doppler, and nothing
+# for the others. Learning from db5 gains a tenth for Blocks, and there it
+# beats the best fixed wavelet. Less noise would help: the L1 norm of noisy
+# coefficients is mostly that of the noise, and no wavelet makes noise sparse.
+# For Bumps the choice even falls on a fixed wavelet that is worse than db5.
 gain = 1 - wavelets["learned"].astype(float) / wavelets["best fixed"].astype(
     float
 )
@@ -118,19 +121,15 @@ print((100 * gain).round(1).add(0.0).map("{:.1f} %".format).to_string())
 # One signal of each kind, with sym4 and the default rule.
 denoiser = WaveletThresholder(WaveletTransformer("sym4", **shape))
 fig, axes = plt.subplots(
-    2, 4, figsize=(9, 3.6), sharex=True, layout="constrained"
+    2, 2, figsize=(8, 4.5), sharex=True, layout="constrained"
 )
-for (above, below), name in zip(axes.T, names, strict=True):
-    denoiser.fit(noisy[name])
-    denoised = denoiser.denoise(noisy[name])
-    unshifted = clean[name][0]
-    above.plot(noisy[name][0], color="0.6", linewidth=0.5)
-    below.plot(unshifted, color="0.6", linewidth=2, label="truth")
-    below.plot(denoised[0], color="#0072b2", linewidth=1, label="denoised")
-    above.set_title(name)
-    below.set_xlabel("time (samples)")
-axes[0, 0].set_ylabel("noisy")
-axes[1, 0].set_ylabel("denoised")
-lines = axes[1, 0].get_lines()
+for ax, name in zip(axes.flat, names, strict=True):
+    denoised = denoiser.fit(noisy[name]).denoise(noisy[name])
+    ax.plot(noisy[name][0], color="0.7", linewidth=0.6, label="noisy")
+    ax.plot(denoised[0], color="#0072b2", linewidth=1.5, label="denoised")
+    ax.set_title(name)
+for ax in axes[1]:
+    ax.set_xlabel("time (samples)")
+lines = axes[0, 0].get_lines()
 fig.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False)
 plt.show()

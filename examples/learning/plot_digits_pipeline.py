@@ -2,18 +2,19 @@
 Adapt a wavelet to images and tune it with the model
 ====================================================
 
-A wavelet is learned from scikit-learn's handwritten digits, its coefficients are scaled
-and fed to an L1-regularised logistic regression, and GridSearchCV chooses the wavelet to
-start from and the strength of the regularisation together. The same search is made over
-fixed wavelets and over raw pixels: the learned wavelet has to beat the best of them, not
-only db5.
+A wavelet is learned from scikit-learn's handwritten digits. Its coefficients
+are scaled, and an L1-regularised logistic regression classifies them.
+GridSearchCV chooses the first wavelet and the strength of the regularisation
+together. The same search is made for fixed wavelets and for raw pixels: the
+learned wavelet has to beat the best of them, not only db5.
 """
 
 # %%
 # The pipeline
 # ------------
-# Images come as rows of 64 pixels; ``signal_shape`` tells the transformer what they are.
-# Pandas output names every coefficient, so that the model can be read.
+# Each image is a row of 64 pixels. ``signal_shape`` gives the shape of the
+# image. With pandas output every coefficient has a name, so the model can be
+# read.
 import tempfile
 
 import matplotlib.pyplot as plt
@@ -89,26 +90,24 @@ with tempfile.TemporaryDirectory() as cache:
                 ),
                 "C": results[name].best_params_["model__C"],
                 "CV accuracy": results[name].best_score_,
-                "test accuracy": accuracy,
-                "standard error": np.sqrt(
-                    accuracy * (1 - accuracy) / len(y_test)
-                ),
-                "weights used": np.count_nonzero(
+                "accuracy": accuracy,
+                "std. error": np.sqrt(accuracy * (1 - accuracy) / len(y_test)),
+                "weights": np.count_nonzero(
                     results[name].best_estimator_["model"].coef_
                 ),
             }
         )
-table = pd.DataFrame(rows).set_index("features")
+table = pd.DataFrame(rows).set_index("features").rename_axis(None)
 print(table.round(3).to_string())
 
 # %%
-# Here learning does not pay: the learned wavelet comes last, if by no more than a
-# standard error or so, and keeps more weights than the fixed ones.
+# Here learning does not pay. The learned wavelet comes last, by about one
+# standard error, and keeps more weights than the fixed ones.
 
 # %%
 # What was learned
 # ----------------
-# The filters are exactly orthonormal, so the images come back from their coefficients.
+# The filters are exactly orthonormal. The coefficients give the images back.
 wavelet = results["learned wavelet"].best_estimator_["wavelet"]
 Xt = wavelet.transform(X_test)
 error = np.abs(wavelet.inverse_transform(Xt) - X_test.to_numpy()).max()
@@ -131,7 +130,7 @@ print(
 
 start = WaveletTransformer(wavelet.wavelet, **image).fit(X_train)
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(9, 3), constrained_layout=True
+    1, 2, figsize=(7, 3.5), constrained_layout=True
 )
 for fitted, label, style in [
     (start, f"start ({start.wavelet})", {"color": "0.7", "linewidth": 3}),
@@ -140,11 +139,11 @@ for fitted, label, style in [
     _, psi, t = fitted.wavelet_.wavefun(level=6)
     left.plot(t, psi, label=label, **style)
 left.set(title="Wavelet", xlabel="t (samples)", ylabel=r"$\psi(t)$")
-left.legend(frameon=False)
+left.legend(frameon=False, loc="lower right")
 right.errorbar(
-    table["test accuracy"],
+    table["accuracy"],
     table.index,
-    xerr=table["standard error"],
+    xerr=table["std. error"],
     fmt="ok",
     capsize=3,
 )

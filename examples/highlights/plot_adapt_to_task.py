@@ -2,9 +2,9 @@
 Adapt wavelets to a task: few features that predict
 ===================================================
 
-What counts in these signals is how high a burst rises, not when. Wavelets are
-chosen for the target, their bands are pooled into a few numbers with names,
-and a ridge predicts from these.
+The target of these signals is how high a burst rises, at whatever time.
+Wavelets are chosen for this target. Their bands are pooled into a few numbers
+with names, and a ridge predicts from them.
 """
 
 # %%
@@ -34,8 +34,8 @@ plt.show()
 # Choose wavelets
 # ---------------
 # Candidates are PyWavelets' orthogonal wavelets and random orthonormal
-# lattices. One after the other is added whose bands lower the leave-one-out
-# error of a ridge the most.
+# lattices. Wavelets are added one by one. Each time it is the one whose bands
+# most lower the leave-one-out error of a ridge.
 pooling = AdaptiveSubbandPooling(
     n_wavelets=4, n_candidates=40, random_state=0
 ).fit(X, y)
@@ -47,7 +47,7 @@ for wavelet, error in zip(pooling.wavelets_, pooling.path_, strict=True):
     print(f"with {wavelet.name}: error {error:.3f}")
 
 # %%
-# These are real wavelets: orthonormal, of at most 12 taps.
+# All chosen wavelets are orthonormal and have at most 12 taps.
 figure, axes = plt.subplots(
     1,
     len(pooling.wavelets_),
@@ -64,10 +64,10 @@ plt.show()
 # %%
 # Does it pay?
 # ------------
-# The leave-one-out error was minimised, so that it is too good. A
-# cross-validation of the whole tells: the choice is made anew in each fold.
-# With all statistics of its bands the best fixed wavelet does as well as
-# several chosen ones here; twenty features, left by elimination, lose little.
+# The leave-one-out error was minimised, so it is too optimistic. Here the
+# whole model is cross-validated, and the choice is made again in each fold.
+# With all statistics of its bands, the best fixed wavelet does as well as
+# several chosen ones. Elimination leaves twenty features, and loses little.
 ridge = RidgeCV(np.logspace(-3, 5, 17))
 shared = {"n_candidates": 40, "random_state": 0}
 contenders = {
@@ -88,10 +88,15 @@ for name, features in contenders.items():
 # %%
 # Read the model
 # --------------
-# Each feature has a wavelet, a band and a statistic; ``|cD1|`` is the envelope
-# of a band. Here are the twenty that are left.
+# The name of a feature gives its wavelet, its band and its statistic.
+# ``|cD1|`` is the envelope of the finest band. These are the weights of the
+# twenty features that are left.
 model.fit(X, y)
-weights = model[-1].coef_
-names = model[0].get_feature_names_out()
-for i in np.argsort(-np.abs(weights)):
-    print(f"{names[i]}: {weights[i]:+.3f}")
+weights, names = model[-1].coef_, model[0].get_feature_names_out()
+order = np.argsort(np.abs(weights))
+plt.figure(figsize=(7, 4.5), layout="constrained")
+plt.barh(names[order], weights[order])
+plt.axvline(0, color="0.5", linewidth=0.8)
+plt.xlabel("weight")
+# sphinx_gallery_thumbnail_number = 3
+plt.show()

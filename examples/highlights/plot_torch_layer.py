@@ -2,16 +2,17 @@
 A torch network with a learned wavelet layer
 ============================================
 
-:class:`~sk_awave.MultilevelDWT` is the transform as a layer of a torch network. Here a
-network of five to eight numbers predicts the height of the highest burst in a trace: a
-wavelet transform, the largest coefficient of each band, and a linear layer. Its wavelet
-is learned together with the rest, by the loss of the predictions, and stays a wavelet.
+``MultilevelDWT`` is the transform as a layer of a torch
+network. The network here predicts the height of the highest burst in a trace.
+It has three steps: a wavelet transform, the largest coefficient of each band,
+and a linear layer. The loss of the predictions trains all five to eight
+numbers of it together, and the wavelet stays a wavelet.
 """
 
 # %%
 # The network
 # -----------
-# skorch trains it, and makes it an estimator of scikit-learn.
+# skorch trains the network, and makes it a scikit-learn estimator.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -49,7 +50,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # Fixed against learned
 # ---------------------
-# From each start, over two seeds of the training: the wavelet as it is, and learned.
+# Each of three wavelets is used as it is, and as the start of learning. Two
+# seeds of the training show how far results scatter.
 starts, seeds = ["db2", "sym4", "sym5"], range(2)
 scores = {}
 for start in starts:
@@ -79,8 +81,9 @@ n_learned = sum(p.numel() for p in net.module_.parameters())
 print(f"learned numbers of the network from {start}: {n_learned}")
 
 # %%
-# What is learned is an orthonormal wavelet, which goes on into the rest of the package.
-# Nothing here asks it to be smooth, and it is not.
+# What is learned is an orthonormal wavelet, and the rest of the package can
+# use it. Nothing in the loss asks for a smooth wavelet, and this one is not
+# smooth.
 wavelet = net.module_.dwt.filter_bank.to_wavelet()
 taps = np.array(wavelet.dec_lo)
 gram = [
@@ -92,15 +95,15 @@ print(
 )
 
 # %%
-# The learned wavelet is ahead of the one it started from, whichever that is.
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+# Each learned wavelet is ahead of its start.
+fig, (left, right) = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
 before, after = wavelet_functions(start), wavelet_functions(wavelet)
 left.plot(
     before.x, before.psi, color="0.7", linewidth=3, label=f"start ({start})"
 )
 left.plot(after.x, after.psi, color="#0072b2", label="learned")
 left.set(title="Wavelet", xlabel="time (samples)", ylabel=r"$\psi$")
-left.legend(frameon=False)
+left.legend(frameon=False, loc="upper right")
 place = np.arange(len(starts))
 for parametrization, colour, label in [
     ("fixed", "0.6", "fixed"),

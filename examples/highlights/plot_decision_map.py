@@ -3,10 +3,9 @@ What a decision is made of
 ==========================
 
 A linear model of wavelet coefficients is a picture: its weights have a place
-in time and frequency, and so has everything that adds up to one decision. The
-trials here are simulated, so that we know what the picture must show: two
-channels, sampled at 250 Hz, and in one class a burst of 11 Hz on the first of
-them.
+in time and frequency. So have the contributions to one decision. The trials
+here are simulated, so the right picture is known. There are two channels,
+sampled at 250 Hz. One class has a burst of 11 Hz on the first channel.
 """
 
 import matplotlib.pyplot as plt
@@ -38,9 +37,9 @@ def make_trials(onsets):
 # %%
 # At a time that is always the same
 # ---------------------------------
-# The weights stand out at 0.4 s, in the band that holds 11 Hz. The curve above
-# them holds the weights of the samples themselves: the decision is the inner
-# product of the signal with it.
+# The weights stand out at 0.4 s, in the band of 11 Hz. The curve above them
+# shows the weights of the samples. The decision is the inner product of this
+# curve and the signal.
 X, y = make_trials(np.full(300, 0.4))
 pipeline = make_pipeline(
     WaveletTransformer("sym4", level=5),
@@ -53,9 +52,9 @@ WeightDisplay.from_estimator(pipeline, sampling_frequency=FREQUENCY)
 plt.show()
 
 # %%
-# One trial. Contributions are those of the deviations of coefficients from
-# their means, which the scaler subtracts, and the baseline is the intercept.
-# They add up to the decision exactly, over both channels.
+# This is one trial. The scaler subtracts the means of the coefficients. What
+# is left contributes to the decision, and the baseline is the intercept. Over
+# both channels the contributions add up to the decision exactly.
 trial = X[1]
 display = DecisionDisplay.from_estimator(
     pipeline, trial, sampling_frequency=FREQUENCY
@@ -65,8 +64,9 @@ total = display.baseline + display.contributions.sum()
 print(f"sum: {total:.6f}, decision: {display.decision:.6f}")
 
 # %%
-# The map is that of the first channel. The second one has no burst: what it
-# adds is spread over all bands, and is noise that the model took for a signal.
+# The map is that of the first channel. The second channel has no burst. Its
+# contributions are spread over all bands: they are noise that the model took
+# for a signal.
 second = DecisionDisplay.from_estimator(
     pipeline, trial, channel=1, sampling_frequency=FREQUENCY
 )
@@ -78,10 +78,10 @@ for each in (display, second):
 # %%
 # At any time
 # -----------
-# Where the burst comes at any time, no single coefficient tells it, and pooled
-# bands do. What they add to the decision stands in the band, and with
-# ``segments`` in a part of the trial; below are the largest contributions by
-# name. This is the trial of which the model is surest.
+# The burst now comes at any time. Then no single coefficient shows it, but
+# pooled bands do. Their contributions are drawn in the band, and with
+# ``segments`` in a part of the trial. The largest contributions are listed
+# below by name. This is the trial of which the model is surest.
 X, y = make_trials(rng.uniform(0.1, 0.9, 300))
 print(f"coefficients: {cross_val_score(pipeline, X, y).mean():.2f}")
 pooled = make_pipeline(

@@ -2,25 +2,25 @@
 Does an attribution find the coefficient that matters?
 ======================================================
 
-The knock-out study of TRIM (Singh et al., arXiv:2003.01926, 2020): noise is
-transformed, and its label says whether *one* coefficient, number 12, lies
-above its median. A network learns the labels from the noise itself, without
-seeing the transform. Then the coefficients of 500 new samples are attributed,
-and the attribution is right where number 12 has the largest score in absolute
-value.
+This is the knock-out study of TRIM (Singh et al., arXiv:2003.01926, 2020).
+Noise is transformed. Its label says whether *one* coefficient, number 12, lies
+above its median. A network learns the labels from the noise, and never sees
+the transform. Then the coefficients of 500 new samples are attributed. The
+attribution is right if number 12 has the largest absolute score.
 """
 
 # %%
 # Noise, transforms and teachers
 # ------------------------------
-# As published: 50,000 samples of 100 values, normal or uniform, and a network
-# of one hidden layer of 100 units, trained for 12 epochs. The Fourier
-# transform is made real: its cosine coefficients come first, then the sine
-# coefficients. NMF needs positive samples; it is fitted to 2,000 of them, with
-# 50 components. So are ICA, which cannot separate normal noise, and a
-# dictionary whose codes are the products of samples and atoms. None of the
-# three is exactly invertible. What is lost is the residual, which attribution
-# holds fixed.
+# As published, there are 50,000 samples of 100 values, normal or uniform. The
+# network has one hidden layer of 100 units, and is trained for 12 epochs. The
+# Fourier transform is real: the cosine coefficients come first, then the sine
+# coefficients.
+#
+# NMF, ICA and the dictionary are fitted to 2,000 samples, with 50 components.
+# NMF needs positive samples. ICA cannot separate normal noise. The codes of
+# the dictionary are the products of samples and atoms. None of the three is
+# exactly invertible. Attribution holds the lost part, the residual, fixed.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -35,17 +35,17 @@ from sklearn.preprocessing import FunctionTransformer
 from sk_awave import WaveletTransformer
 from sk_awave.attribution import Teacher, TransformImportance
 
-# Twelve epochs are the recipe, and few iterations give some basis of NMF or
-# ICA.
+# The recipe has twelve epochs. A few iterations give some basis of NMF or ICA.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
-METHODS = (
-    "saliency",
-    "input_x_gradient",
-    "integrated_gradients",
-    "smoothgrad",
-    "expected_gradients",
-)
+SHORT = {
+    "saliency": "saliency",
+    "input_x_gradient": "input x",
+    "integrated_gradients": "integrated",
+    "smoothgrad": "smoothgrad",
+    "expected_gradients": "expected",
+}
+METHODS = tuple(SHORT)
 N_SAMPLES, N_FEATURES, N_TEST, KNOCKED_OUT = 50_000, 100, 500, 12
 N_COSINES = N_FEATURES // 2 + 1
 
@@ -90,8 +90,8 @@ settings.remove(("ICA", "normal"))
 # %%
 # The study
 # ---------
-# Gradients are taken with respect to the input, whatever the transform; the
-# scores of its coefficients are the adjoint of its inverse, applied to them.
+# The gradients are those with respect to the input. The adjoint of the inverse
+# transform turns them into scores of coefficients.
 rows, misses = [], {}
 for name, kind in settings:
     X_train, X_test = noise[kind][:-N_TEST], noise[kind][-N_TEST:]
@@ -120,12 +120,15 @@ for name, kind in settings:
 table = pd.DataFrame(rows).set_index("transform")
 
 # %%
-# Samples on which another coefficient scored higher, in per cent. The
-# published errors, for the Fourier transform, have standard errors of 0.3 to
-# 0.9, which are those of 500 samples. They are of other networks (of accuracy
-# 0.955 and 0.873), so that they show what to expect rather than a match.
+# The table shows the samples, in per cent, on which another coefficient scored
+# higher. The published errors of the Fourier transform have standard errors of
+# 0.3 to 0.9, because there are 500 samples. They belong to other networks, of
+# accuracy 0.955 and 0.873. So they show what to expect, and are not a match.
 print("errors in per cent, and the accuracy of the network")
-print(table.to_string(formatters=dict.fromkeys(METHODS, "{:.1f}".format)))
+short = table.rename(columns=SHORT).rename_axis(None)
+print(
+    short.to_string(formatters=dict.fromkeys(SHORT.values(), "{:.1f}".format))
+)
 published = {"CD": 0.4, "DeepLift": 3.6, "SHAP": 4.0, "IG": 4.2}
 print(
     "\npublished, Fourier:",
@@ -133,10 +136,10 @@ print(
 )
 
 # %%
-# Methods that multiply by the coefficient miss samples where it is next to
-# nothing: their question is what *this* coefficient contributed, and there it
-# contributed little. The gradient, which asks what the network looks at, does
-# not miss.
+# Some methods multiply by the coefficient. They miss samples in which it is
+# nearly zero: they ask what *this* coefficient contributed, and there it
+# contributed little. The gradient asks what the network looks at. It misses
+# nothing.
 c, missed = misses["Fourier", "normal", "integrated_gradients"]
 if missed.any():
     print(
@@ -146,7 +149,7 @@ if missed.any():
     print(f"missed by integrated gradients {np.median(np.abs(c[missed])):.3f}")
 
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(10, 3.6), constrained_layout=True
+    1, 2, figsize=(8, 3.6), constrained_layout=True
 )
 place = np.arange(len(table))
 colors = ["#000000", "#e69f00", "#0072b2", "#009e73", "#cc79a7"]

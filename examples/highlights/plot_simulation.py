@@ -2,17 +2,18 @@
 Recover the wavelet behind a network
 ====================================
 
-The simulation of `Ha et al. (2021) <https://arxiv.org/abs/2107.09145>`_: the response to
-white noise is made of three coefficients of one wavelet, db5; a network learns the
-response from the noise; and a wavelet is learned whose coefficients make the network's
-attributions sparse. Is it db5?
+This is the simulation of `Ha et al. (2021)
+<https://arxiv.org/abs/2107.09145>`_. The input is white noise. The response is
+made of three coefficients of one wavelet, db5. A network learns the response
+from the noise. Then a wavelet is learned whose coefficients make the
+attributions of the network sparse. Is it db5?
 """
 
 # %%
 # The teacher
 # -----------
-# Signals of 64 samples, and a network of two hidden layers, as published, which predicts
-# new responses nearly perfectly.
+# The signals have 64 samples. The network has two hidden layers, as published,
+# and predicts new responses nearly perfectly.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -62,10 +63,11 @@ print(
 # %%
 # From one start
 # --------------
-# The published starts: db5 with noise (here on the angles of its lattice, so that it
-# stays a wavelet), sym5 and coif2. From each, a path of wavelets is learned: the larger
-# the ratio, the more the sparsity of the attributions counts beside that of the
-# coefficients. White noise is hardly sparser in one wavelet than in another.
+# The published starts are sym5, coif2 and db5 with noise. Here the noise is
+# added to the angles of the lattice, so that the start is a wavelet. A path of
+# wavelets is learned from each start. The larger the ratio, the more the
+# sparsity of the attributions counts beside that of the coefficients. White
+# noise is about equally sparse in all wavelets.
 bank = FilterBank.from_wavelet("db5")
 generator = torch.Generator().manual_seed(1)
 with torch.no_grad():
@@ -96,9 +98,9 @@ print("\ndistance of psi to db5, whose norm is 5.7")
 print(table.to_string(float_format="{:.2f}".format))
 
 # %%
-# As published, a single start is a matter of luck: there are minima between most of them
-# and the truth. The one nearest to db5 is where learning from db5 itself ends; it is not
-# quite db5, as the network is not perfect.
+# As published, a single start is a matter of luck: there are minima between
+# most starts and the truth. Learning from db5 itself ends in the minimum that
+# is nearest to db5. This is not quite db5, because the network is not perfect.
 transformer.set_params(wavelet="db5", attribution_ratio=10_000.0)
 nearest = wavelet_distance(transformer.fit(X[:1000]), "db5")
 print(f"distance of the nearest minimum: {nearest:.3f}")
@@ -106,18 +108,19 @@ print(f"distance of the nearest minimum: {nearest:.3f}")
 # %%
 # From many starts
 # ----------------
-# ``init="library"`` tries all named wavelets of 10 taps or fewer, shifted and reversed,
-# among them the truth. (``init="grow"``, which builds lattices from the Haar wavelet and
-# knows no library, finds the same minimum in several times the time.)
+# ``init="library"`` tries all named wavelets of 10 taps or fewer, shifted and
+# reversed. The truth is among them. ``init="grow"`` knows no library: it
+# builds lattices from the Haar wavelet. It finds the same minimum in several
+# times the time.
 transformer.set_params(init="library", n_init=3).fit(X[:1000])
 learned["library"] = transformer.wavelet_
 distance = wavelet_distance(transformer, "db5")
 print(f'distance from init="library": {distance:.3f}')
 
 # %%
-# Left, the distance to the truth from each start; right, what was learned at last.
+# Left: the distance to the truth from each start. Right: the learned wavelets.
 fig, axes = plt.subplot_mosaic(
-    "abc;ade", figsize=(9, 4.5), layout="constrained"
+    "abc;ade", figsize=(8, 4.5), layout="constrained"
 )
 left, *others = axes.values()
 for (name, values), marker in zip(distances.items(), "osD", strict=True):

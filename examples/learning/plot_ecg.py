@@ -2,10 +2,11 @@
 Adapt a wavelet to an electrocardiogram
 =======================================
 
-Which wavelet makes the windows of a real electrocardiogram sparse? GridSearchCV compares
-fixed wavelets on the transformer's own objective (``max_iter=0`` learns nothing) with the
-wavelets learned from each of them. The recording is short, three seconds, and no two
-windows of it look alike: it is a test of whether learning helps on *new* windows.
+Which wavelet makes the windows of a real electrocardiogram sparse?
+GridSearchCV compares fixed wavelets, and the wavelets learned from them, on
+the transformer's own objective. (``max_iter=0`` learns nothing.) The recording
+lasts three seconds, and no two of its windows look alike. So this tests
+whether learning helps on *new* windows.
 """
 
 # %%
@@ -28,8 +29,9 @@ X = (X - X.mean()) / X.std()
 # %%
 # Fixed against learned
 # ---------------------
-# The score is minus the mean absolute coefficient over the mean absolute value of the
-# samples. The level is fixed, because deeper transforms are sparser whatever the wavelet.
+# The score is minus the mean absolute coefficient, divided by the mean
+# absolute value of the samples. The level is fixed, because deeper transforms
+# are sparser with any wavelet.
 names = ["db1", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1"]
 transformer = AdaptiveWaveletTransformer(level=2, mode="periodization")
 grid = {"wavelet": names, "max_iter": [0, 200]}
@@ -58,9 +60,9 @@ print(table.round(3).to_string())
 print("best:", search.best_params_, f"{-search.best_score_:.3f}")
 
 # %%
-# Learning makes the windows it sees sparser, but for db1, whose two taps leave nothing to
-# learn. New windows, which is what counts, gain from some starts and lose from others,
-# and the best fixed wavelet is as good as the best learned one.
+# Learning makes the windows that it sees sparser. (The two taps of db1 leave
+# nothing to learn.) New windows gain from some starts and lose from others.
+# On them the best fixed wavelet is as good as the best learned one.
 gain = 1 - table["learned, test"] / table["fixed, test"]
 best_fixed, best_learned = (
     table["fixed, test"].min(),
@@ -70,11 +72,11 @@ print(f"gain on new windows, by start: {gain.min():+.1%} to {gain.max():+.1%}")
 print(f"best learned against best fixed: {1 - best_learned / best_fixed:+.1%}")
 
 # %%
-# The wavelet learned from all windows, on the one it started from.
+# The wavelet that is learned from all windows, and its start in grey.
 start = table["learned, test"].idxmin()
 learned = transformer.set_params(wavelet=start).fit(X)
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(9, 3), constrained_layout=True
+    1, 2, figsize=(8, 3), constrained_layout=True
 )
 for wavelet, label, style in [
     (
@@ -103,7 +105,8 @@ right.legend(frameon=False)
 plt.show()
 
 # %%
-# Its filters, and what they let through: at the frequency of 0.25, where an ideal filter
-# would cut, both let pass half of the energy.
+# Its filters and their gains. An ideal filter would cut at the frequency 0.25.
+# There both filters let half of the energy pass.
 FilterBankDisplay.from_estimator(learned)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -3,17 +3,17 @@ Which coefficients does a network join?
 =======================================
 
 Attributions score one coefficient at a time. A network may need two of them
-at once, so that neither scores on its own. Agglomerative contextual
-decomposition joins neighbours in the tree of a wavelet, those first that
-interact the most.
+together, and then neither scores alone. Agglomerative contextual decomposition
+joins neighbours in the tree of a wavelet. It first joins those that interact
+the most.
 """
 
 # %%
 # A network that needs a pair
 # ---------------------------
-# Of noise, a network learns the smaller of two wavelet coefficients, a parent
-# and its child, and a third one where it is positive. It never sees the
-# transform.
+# The input is noise. The target is the smaller of two wavelet coefficients, a
+# parent and its child, plus a third coefficient where it is positive. The
+# network never sees the transform.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram
@@ -47,9 +47,9 @@ print(f"R2 of the network: {network.score(X[9000:], y[9000:]):.3f}")
 # %%
 # One sample
 # ----------
-# It is one in which all three are large. At first each coefficient is a group,
-# and the pair hardly shows: its members score next to nothing alone. They are
-# joined first, and then they are what counts most.
+# All three coefficients of this sample are large. At first each coefficient is
+# a group. Alone, the members of the pair score almost nothing. They are joined
+# first, and then the pair counts most.
 smallest = np.min([parent, child, other], axis=0)
 x = X[9000 + smallest[9000:].argmax()]
 decomposition = ContextualDecomposition(
@@ -59,7 +59,7 @@ display = AttributionTreeDisplay.from_estimator(decomposition, x)
 plt.show()
 
 # %%
-# The merges, their interactions, and the scores of what they make:
+# The first merges, their interactions, and the scores of the new groups:
 tree = display.tree
 for i in range(4):
     pair = " + ".join(tree.names[tree.groups(i + 1)[-1]])
@@ -67,8 +67,8 @@ for i in range(4):
     print(f"{pair}: interaction {interaction:+.2f}, score {score:+.2f}")
 
 # %%
-# Gradients see the same sample otherwise. The minimum has a gradient only
-# where it is, in the smaller of the two:
+# Gradients see the same sample in another way. The minimum has a gradient only
+# with respect to the smaller of the two coefficients.
 trim = TransformImportance(wavelet, network).fit(X[:1])
 (gradients,) = trim.transform(x[np.newaxis])
 for name in ("cD2_4", "cD1_8", "cA3_2"):
@@ -81,9 +81,9 @@ for name in ("cD2_4", "cD1_8", "cA3_2"):
 # %%
 # The whole tree
 # --------------
-# Interactions do not shrink from merge to merge, so that the height of a
-# branch is the number of its merge. All coefficients together have the score
-# of the output.
+# Interactions do not shrink from merge to merge. So the height of a branch is
+# the number of its merge. All coefficients together have the score of the
+# output.
 plt.figure(figsize=(8, 3), layout="constrained")
 dendrogram(
     tree.linkage(),
@@ -100,8 +100,8 @@ print(f"output: {network.predict(x[np.newaxis])[0]:.3f}")
 # %%
 # Other samples
 # -------------
-# Where one of the two coefficients is positive and the other is negative,
-# their minimum is the negative one: there is no interaction to find.
+# If one of the two coefficients is positive and the other is negative, their
+# minimum is the negative one. Then there is no interaction to find.
 found = []
 for i in range(9000, 9040):
     first = agglomerate_attributions(decomposition, X[i])

@@ -2,16 +2,17 @@
 Learn a biorthogonal wavelet
 ============================
 
-An orthonormal wavelet compares signals with the functions that it composes
-them from. A biorthogonal one has a pair of wavelets for the two, and twice as
-many numbers to learn on as many taps. It still reconstructs exactly.
+An orthonormal wavelet compares signals with functions, and composes them from
+the same functions. A biorthogonal bank has one wavelet for each of the two. It
+has twice as many numbers to learn with as many taps. It still reconstructs
+exactly.
 """
 
 # %%
 # The data
 # --------
-# Windows of a real electrocardiogram, overlapping; the first half of the
-# record is learned from, and the second half is for testing.
+# These are overlapping windows of a real electrocardiogram. The first half of
+# the record trains, and the second half tests.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -28,10 +29,10 @@ train, test = windows[:49], windows[64:]
 # Three banks
 # -----------
 # With ``parametrization="biorthogonal"`` an orthonormal bank is learned first.
-# Its skews, one for each angle, are then released. With ``"symmetric"`` the
-# filters keep the symmetry of the wavelet that learning starts from. The score
-# counts details by the norms of their atoms, so that no bank gains by making
-# details small and atoms large.
+# Then its skews, one for each angle, are learned, too. With ``"symmetric"``
+# the filters keep the symmetry of the first wavelet. The score counts details
+# by the norms of their atoms. So no bank gains by small details and large
+# atoms.
 shape = {"level": 3, "mode": "periodization", "random_state": 0}
 banks = {
     "orthogonal": AdaptiveWaveletTransformer("sym5", **shape),
@@ -50,18 +51,18 @@ for name, bank in banks.items():
         "taps": bank.wavelet_.dec_len,
         "learned from": -bank.score(train),
         "unseen": -bank.score(test),
-        "condition number": bank.condition_number_,
+        "condition": bank.condition_number_,
         "nearest": closest_wavelet(bank)[0],
-        "error of the way back": f"{np.abs(back - test).max():.0e}",
+        "inverse error": f"{np.abs(back - test).max():.0e}",
     }
 print("objective, relative to that of the samples")
 print(pd.DataFrame(rows).T.to_string(float_format="{:.3f}".format))
 
 # %%
-# The biorthogonal bank goes on from an orthonormal one, and cannot end above
-# it on what it has learned from. Whether unseen signals gain as well, the
-# table says. The condition number is what this costs: by so much errors of
-# coefficients can grow on the way back.
+# The biorthogonal bank starts from the learned orthonormal bank. On the
+# training signals it cannot end above it. The table shows whether unseen
+# signals gain as well. The condition number is the cost: it bounds how much
+# errors of coefficients can grow in the reconstruction.
 curve = banks["biorthogonal"].loss_curve_
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 ax.plot(curve, color="#d55e00", label="biorthogonal")
@@ -73,12 +74,13 @@ plt.show()
 # %%
 # Both wavelets of the pair
 # -------------------------
-# Signals are compared with the wavelet of analysis, and composed from that of
-# synthesis. In grey, the wavelet at which learning started.
+# Signals are compared with the wavelet of the analysis, and composed from that
+# of the synthesis. The start of learning is in grey.
 WaveletDisplay.from_estimator(banks["biorthogonal"])
 plt.show()
 
 # %%
-# Those of the symmetric bank keep their symmetry.
+# The wavelets of the symmetric bank keep their symmetry.
 WaveletDisplay.from_estimator(banks["symmetric"])
+# sphinx_gallery_thumbnail_number = 3
 plt.show()

@@ -2,15 +2,16 @@
 Quickstart: learn a wavelet, look at it, use it
 ===============================================
 
-Windows of a real electrocardiogram are turned into wavelet coefficients by a wavelet that
-is learned from them, and back. Everything else in the package builds on these few lines.
+A wavelet is learned from windows of a real electrocardiogram. It turns the
+windows into coefficients, and the coefficients back into windows. Everything
+else in the package builds on these few lines.
 """
 
 # %%
 # Learn
 # -----
-# A row is a signal. The wavelet that learning starts from also says how many taps the
-# filters have.
+# Each row is a signal. Learning starts from a named wavelet, and keeps its
+# number of taps.
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -39,8 +40,8 @@ print(f"the nearest named wavelet: {name}, at a distance of {distance:.2f}")
 # %%
 # Transform, and back
 # -------------------
-# Coefficients are features with names. The wavelet is exactly orthonormal, so that
-# nothing is lost.
+# Coefficients are features with names. The wavelet is exactly orthonormal: no
+# information is lost.
 Xt = transformer.transform(X)
 error = np.abs(transformer.inverse_transform(Xt) - X).max()
 print(f"{X.shape[1]} samples -> {Xt.shape[1]} coefficients")
@@ -50,7 +51,7 @@ print(f"largest error of the way back: {error:.1e}")
 # %%
 # Look
 # ----
-# Scaling function and wavelet, with those that learning started from in grey.
+# The scaling function and the wavelet. The start of learning is in grey.
 plt.rcParams["figure.figsize"] = (7, 3)
 WaveletDisplay.from_estimator(transformer)
 plt.show()
@@ -58,15 +59,16 @@ plt.show()
 # %%
 # A window and its coefficients, each at its time and scale.
 CoefficientDisplay.from_estimator(transformer, X[2], per_band=True)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%
-# The same window from its coarsest bands alone.
+# The same window, reconstructed from its two coarsest bands.
 ReconstructionDisplay.from_estimator(transformer, X[2], bands=["cA3", "cD3"])
 plt.show()
 
 # %%
-# How learning went. Without a teacher, all terms of an orthonormal wavelet but the
-# sparsity are zero.
+# The objective during learning. Without a teacher, only the sparsity counts.
+# All other terms of an orthonormal wavelet are zero.
 ObjectiveDisplay.from_estimator(transformer)
 plt.show()

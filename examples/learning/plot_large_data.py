@@ -3,15 +3,15 @@ Learn from data that outgrows memory
 ====================================
 
 A wavelet is learned from a file, block by block, and then by the workers of a
-Dask cluster. Both are the same, to the last bit.
+Dask cluster. Both give the same wavelet, to the last bit.
 """
 
 # %%
 # A file
 # ------
-# Traces of 256 samples are written to a file in blocks: bursts at a random
-# time, over a slow drift. What is mapped from a file is read when it is used.
-# The file here is small; `benchmarks/large_data.py` makes one of 4 GB.
+# Traces of 256 samples are written to a file in blocks. Each has a burst at a
+# random time, over a slow drift. A memory map reads from the file only what is
+# used. This file is small; `benchmarks/large_data.py` makes one of 4 GB.
 import tempfile
 from pathlib import Path
 
@@ -46,9 +46,9 @@ X = np.load(path, mmap_mode="r")
 # %%
 # One block at a time
 # -------------------
-# The mapped array itself can be given to ``fit``. Where data are in many
-# files, or come from elsewhere, an object that yields blocks takes its place.
-# It is iterated over at each evaluation of the objective.
+# ``fit`` accepts the memory map itself. If the data are in many files, or come
+# from elsewhere, pass an object that yields blocks. Each evaluation of the
+# objective iterates over it once.
 
 
 class Blocks:
@@ -73,9 +73,9 @@ print(f"{by_blocks.n_iter_} iterations, {blocks.n_passes} passes")
 # %%
 # The workers of a cluster
 # ------------------------
-# The blocks of a Dask array stay with the workers, and one task for each of
-# them returns the values and the gradients of all its blocks. They are summed
-# in the order of the blocks. Here the cluster is two threads.
+# The blocks of a Dask array stay with the workers. One task per worker returns
+# the values and the gradients of all its blocks. They are summed in the order
+# of the blocks. The cluster here is two threads.
 with Client(
     processes=False,
     n_workers=2,
@@ -90,7 +90,7 @@ with Client(
 print(np.array_equal(by_workers.filter_bank_, by_blocks.filter_bank_))
 
 # %%
-# The wavelet that was learned:
+# The learned wavelet. The start of learning is in grey.
 WaveletDisplay.from_estimator(by_workers)
 plt.show()
 folder.cleanup()

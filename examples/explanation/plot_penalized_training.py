@@ -2,17 +2,17 @@
 Train a network not to use an artefact
 ======================================
 
-A network takes what is easiest. Here that is a weak oscillation that the
-recordings of one class have, in the training data only. A penalty on the use
-of the band it lies in makes the network learn the shape of the signals.
+A network uses whatever is easiest. Here this is a weak oscillation in the
+recordings of one class. Only the training data have it. A penalty on the use
+of its band makes the network learn the shape of the signals.
 """
 
 # %%
 # The data
 # --------
-# The class is the width of a bump in noise. In training the narrow ones have
-# an oscillation at the highest frequency, too, as if another device had
-# recorded them. In the reversed test the wide ones have it.
+# The class is the width of a bump in noise. In training, the narrow bumps also
+# have an oscillation at the highest frequency, as if from another device. In
+# the reversed test the wide bumps have it.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -53,9 +53,9 @@ plt.show()
 # %%
 # Two networks
 # ------------
-# They differ in the strength ``alpha`` of the penalty only: the mean square of
-# what the outputs change by if the band is removed from the signals. The
-# artefact lies in the finest band, cD1.
+# They differ only in the strength ``alpha`` of the penalty. The penalty is the
+# mean square of the change of the outputs when the band is removed from the
+# signals. The artefact lies in the finest band, cD1.
 
 
 def cnn():
@@ -93,13 +93,13 @@ for name, alpha in (("plain", 0), ("penalised", 1)):
         print(f"{name:10s} {kind:15s} accuracy {net.score(X, y):.3f}")
 
 # %%
-# On data like those in training the plain network is even better. It is
-# misled where the artefact goes with the other class.
+# On data like the training data the plain network is even better. With the
+# artefact in the other class it is misled.
 #
 # Which bands do they use?
 # ------------------------
-# How much the outputs change on average if a band is removed says how much a
-# network uses it.
+# A network uses a band if its outputs change when the band is removed. The
+# figure shows the mean change.
 wavelet = nets["plain"].transformer_
 bands = wavelet.basis_
 X = tests["reversed"][0]
@@ -131,10 +131,10 @@ axes[0].set_xticks(range(2), list(tests))
 axes[0].legend(frameon=False, ncols=2, loc="upper center")
 axes[1].set(ylabel="change of the outputs", xlabel="removed band")
 axes[1].set_xticks(range(len(bands)), bands)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%
-# The penalised network has turned to the approximation, where the bump is.
-# A cross-validation on the training data could not have told which network is
-# better: there both are right. See the user guide on how to choose the
-# strength.
+# The penalised network uses the approximation, where the bump is. A
+# cross-validation on the training data cannot tell which network is better:
+# both are right there. The user guide says how to choose the strength.
