@@ -75,7 +75,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         activation of the model has about a million values. It does not change the scores.
 
     device : str or torch.device, default="auto"
-        As in `input_gradients`.
+        The device to compute on, as in `input_gradients`.
 
     Attributes
     ----------

@@ -54,13 +54,13 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         "expected_gradients" are drawn from the `X` of `fit`.
 
     batch_size : int, default=None
-        As in `input_gradients`.
+        The number of samples at a time, as in `input_gradients`.
 
     device : str or torch.device, default="auto"
-        As in `input_gradients`.
+        The device to compute on, as in `input_gradients`.
 
     random_state : int, RandomState instance or None, default=None
-        As in `input_gradients`.
+        The seed of random methods, as in `input_gradients`.
 
     Attributes
     ----------

@@ -92,7 +92,7 @@ def make_bursts(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, length)
             The traces.

@@ -111,7 +111,7 @@ def make_convergence_maps(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, size, size)
             The maps.

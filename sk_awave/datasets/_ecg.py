@@ -49,7 +49,7 @@ def load_ecg_windows(*, length=64, step=None):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_windows, length)
             The windows, in the unit of the recording.

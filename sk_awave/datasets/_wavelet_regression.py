@@ -103,7 +103,7 @@ def make_wavelet_regression(
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, length)
             The signals.

@@ -325,8 +325,8 @@ class AdaptiveWaveletTransformer(
             The labels, if a teacher with ``target="label"``, `extra_terms` or `basis`
             need them.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            The gradients of a trained model's output with respect to its input, at `X`,
-            in place of a `teacher`.
+            The gradients of a trained model's output with respect to its input, at `X`.
+            They replace a `teacher`.
 
         Returns
         -------

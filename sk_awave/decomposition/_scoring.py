@@ -46,9 +46,9 @@ class ScoringMixin:
         X : array-like or tensor of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            The labels; see `fit`.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            As in `fit`.
+            The gradients at `X`; see `fit`.
 
         Returns
         -------
@@ -71,7 +71,7 @@ class ScoringMixin:
         X : array-like or tensor of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            The labels; see `fit`.
 
         Returns
         -------

@@ -206,7 +206,7 @@ class Biorthogonal(Params, nn.Module):
         return torch.from_numpy(rows).reshape(*taps.shape[:-2], -1).to(filters)
 
     def restrict(self, original: Tensor) -> Tensor | None:
-        """Return the parameters of the inner bank, None where there are skews."""
+        """Return the parameters of the inner bank, or None if there are skews."""
         angles, skews = original.tensor_split(2, -1)
         return None if skews.any() else angles
 

@@ -102,9 +102,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         The statistics of each band; see `SubbandPooling`.
 
     n_features : int, default=None
-        The maximum number of features. A ridge is fitted to all features, and the fifth
-        with the smallest weights is removed. This is repeated until `n_features` are
-        left. By default all features are kept.
+        The maximum number of features. A ridge is fitted to all features, and one fifth
+        of them is removed: those with the smallest weights. This is repeated until
+        `n_features` are left. By default all features are kept.
 
     target_type : {"auto", "continuous", "multiclass"}, default="auto"
         The type of `y`: numbers or classes. "auto" treats floats with a fraction as

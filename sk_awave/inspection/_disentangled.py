@@ -135,7 +135,7 @@ def attribution_curves(
     Parameters
     ----------
     estimator : fitted forest or Pipeline
-        As in `disentangled_attributions`.
+        The forest, as in `disentangled_attributions`.
 
     X : array-like of shape (n_samples, n_features)
         The rows to average over. Use the training data of the forest.
