@@ -125,7 +125,7 @@ class AdaptiveWaveletTransformer(
         all signals then starts from the best.
 
     n_init : int, default=1
-        The number of starts from which all signals are learned. The best result is kept.
+        The number of starts of learning on all signals. The best result is kept.
 
     max_iter : int, default=200
         The maximum number of iterations or, for "adam", epochs. With 0, `wavelet` is
@@ -184,8 +184,8 @@ class AdaptiveWaveletTransformer(
         The number of iterations or epochs.
 
     condition_number_ : float
-        The factor by which relative errors of coefficients can grow on the way back to
-        signals. It is 1 for orthonormal filters.
+        The largest factor by which relative errors of coefficients can grow on the way
+        back to signals. It is 1 for orthonormal filters.
 
     starts_ : list of dict
         The starts: "wavelet" (a description), "loss_before" and "loss_after" of each.

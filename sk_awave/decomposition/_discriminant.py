@@ -26,9 +26,9 @@ def discriminant_tree(layout, filters, x, y):
     the local discriminant basis of Saito & Coifman ("Local discriminant bases and their
     applications", J. Math. Imaging Vis. 5, 1995); this distance is one of theirs.
 
-    For numbers: the value of the node is :math:`\sum_k \max(\rho_k^2 - 1 / (n - 1), 0)`,
-    where :math:`\rho_k` is the correlation of :math:`(A x_i)_k^2` with :math:`y_i` over
-    the :math:`n` signals. If they are independent, :math:`\rho_k^2` has the expectation
+    For numbers: the value of the node is :math:`\sum_k \max(r_k^2 - 1 / (n - 1), 0)`,
+    where :math:`r_k` is the correlation of :math:`(A x_i)_k^2` with :math:`y_i` over
+    the :math:`n` signals. If they are independent, :math:`r_k^2` has the expectation
     :math:`1 / (n - 1)`.
 
     Parameters

@@ -94,8 +94,8 @@ class WaveletTransformer(BaseWaveletTransformer):
         The names of the bands of ``layout_``. Those of packets are PyWavelets' paths.
 
     condition_number_ : float
-        The factor by which relative errors of coefficients can grow on the way back to
-        signals. It is 1 for orthonormal filters.
+        The largest factor by which relative errors of coefficients can grow on the way
+        back to signals. It is 1 for orthonormal filters.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
