@@ -18,7 +18,7 @@ class Place(NamedTuple):
     value : str
         The statistic, as 'max_1'.
     wavelet : int
-        The number of the wavelet, from 1; 0 if there is only one.
+        The number of the wavelet, from 1; 0 if wavelets are not chosen.
     """
 
     channel: int

@@ -126,7 +126,8 @@ class WaveletThresholder(BaseOfBands):
           the number of coefficients of the band;
         - "universal": VisuShrink [1]_. All bands have the threshold
           :math:`\sigma \sqrt{2 \ln N}`, where :math:`N` is the number of values of the
-          signal. It removes most of the noise, but also most of the signal.
+          signal. It leaves hardly any noise, but also removes more of the signal than the
+          other methods.
 
     thresholding : {"soft", "hard", "firm"}, default="soft"
         The rule for the coefficients. Coefficients below the threshold become zero. Those
@@ -137,8 +138,8 @@ class WaveletThresholder(BaseOfBands):
     sigma : float, default=None
         The standard deviation of the noise. By default it is estimated for each sample
         and channel: it is the median of the absolute details of the finest level divided
-        by 0.6745, the median of standard normal noise [1]_. Only details along all axes
-        are used, without zeros.
+        by 0.6745, the same median for standard normal noise [1]_. Only details along all
+        axes are used, without zeros.
 
     Attributes
     ----------
