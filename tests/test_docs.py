@@ -23,6 +23,12 @@ PAGES = [
     if re.search(r"^```(python|pycon|\{plot\})$", page.read_text(), re.M)
     and "_build" not in page.parts
 ]
+#: Pages with code, marked py, that needs packages which the tests do not install.
+MORE = {
+    "aeon.md": ("aeon", "sktime"),
+    "onnx.md": ("skl2onnx", "onnxruntime", "onnxscript"),
+    "saving.md": ("skops",),
+}
 SUBPACKAGES = (
     "attribution",
     "datasets",
@@ -45,12 +51,10 @@ DOCUMENTED = [
 ]
 
 
-def code_blocks(page):
+def code_blocks(page, kinds=r"python|pycon|\{plot\}"):
     """Yield kind, first line and code of each block of a page that is to run."""
     text = page.read_text()
-    for block in re.finditer(
-        r"^```(python|pycon|\{plot\})\n(.*?)^```$", text, re.M | re.S
-    ):
+    for block in re.finditer(rf"^```({kinds})\n(.*?)^```$", text, re.M | re.S):
         line = text[: block.start(2)].count("\n")
         yield block[1], line, re.sub(r"^:.*$", "", block[2], flags=re.M)
 
@@ -69,6 +73,18 @@ def test_code_of_a_page_runs(page):
             else:
                 exec(compile("\n" * line + code, str(page), "exec"), names)
     plt.close("all")
+
+
+@pytest.mark.filterwarnings("default")  # of other packages
+@pytest.mark.parametrize("page, packages", MORE.items())
+def test_code_that_needs_other_packages_runs(page, packages, tmp_path, monkeypatch):
+    for package in packages:
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    page = DOCS / "user_guide" / page
+    for _, line, code in code_blocks(page, "python|py"):
+        exec(compile("\n" * line + code, str(page), "exec"), names)
 
 
 def test_extra_of_the_examples_has_the_penalty_that_they_use():

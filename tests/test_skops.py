@@ -12,6 +12,7 @@ io = pytest.importorskip("skops.io")
 
 #: What docs/user_guide/saving.md says is to be trusted.
 TRUSTED = [
+    "builtins.frozenset",
     "pywt._extensions._pywt.Wavelet",
     "sk_awave.attribution._affine.Affine",
     "sk_awave.attribution._estimators.Activation",
@@ -19,6 +20,7 @@ TRUSTED = [
     "sk_awave.decomposition._adaptive.AdaptiveWaveletTransformer",
     "sk_awave.engine._layout.Band",
     "sk_awave.engine._layout.CoeffLayout",
+    "sk_awave.engine._tree.Tree",
 ]
 
 

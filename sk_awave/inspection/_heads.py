@@ -88,11 +88,15 @@ class Head:
 
     @property
     def sample_shape(self):
-        """The shape of a sample, as it comes in."""
+        """The shape of a sample, as it comes in; None where the first step has none."""
+        own = self.parts[0].sample_shape
         if not self.before:
-            return self.parts[0].sample_shape
+            return own
         first = self.before[0]
-        return getattr(first, "sample_shape_", (first.n_features_in_,))
+        n_features = getattr(first, "n_features_in_", own[0])
+        # Of a three-dimensional X scikit-learn counts only the channels.
+        counts_channels = len(own) > 1 and n_features == own[0]
+        return getattr(first, "sample_shape_", None if counts_channels else (n_features,))
 
     @property
     def layout(self):

@@ -304,11 +304,11 @@ def torch_dtype(array):
 
 
 def as_batch(sample_shape, x):
-    """Return one sample as a batch of one, or raise ValueError."""
+    """Return one sample, of `sample_shape` or of any (None), as a batch of one."""
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     shape = np.shape(x)
-    if shape != tuple(sample_shape):
+    if sample_shape is not None and shape != tuple(sample_shape):
         raise ValueError(
             f"x must be one sample, of shape {tuple(sample_shape)} as in fit. "
             f"Got shape {shape} instead: of several samples X pass one, X[i]."

@@ -19,6 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     QuantileTransformer,
@@ -189,6 +190,17 @@ def test_channels(first, shape, data):
     head = read_head(pipeline, "")
     assert head.sample_shape == shape
     assert head.layout.n_channels == shape[0]
+    expected = pipeline.decision_function(X[:1])[0]
+    np.testing.assert_allclose(sums(head, X[0]), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_a_step_in_front_of_channels_counts_only_these(data):
+    X, y = data
+    X = X.reshape(-1, 2, 16)
+    cut = FunctionTransformer(lambda X: X[..., 4:])  # n_features_in_ is 2
+    pipeline = make_pipeline(cut, POOLING, RidgeClassifier()).fit(X, y)
+    head = read_head(pipeline, "")
+    assert head.sample_shape is None
     expected = pipeline.decision_function(X[:1])[0]
     np.testing.assert_allclose(sums(head, X[0]), expected, rtol=1e-10, atol=1e-10)
 

@@ -9,7 +9,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_awave import (
     AdaptiveSubbandPooling,
@@ -386,6 +386,17 @@ def test_one_sample_is_drawn(pipeline):
     for x in (X[:1], X[0, :30]):
         with pytest.raises(ValueError, match=r"one sample, of shape \(32,\) .* X\[i\]"):
             DecisionDisplay.from_estimator(pipeline, x)
+
+
+def test_a_step_in_front_of_channels(pyplot):
+    X = SIGNALS["signals"].reshape(-1, 2, 16)
+    cut = FunctionTransformer(lambda X: X[..., 4:])
+    pipeline = make_pipeline(cut, SubbandPooling(), RidgeClassifier()).fit(X, Y)
+    display = DecisionDisplay.from_estimator(pipeline, X[0], target=0)
+    np.testing.assert_allclose(display.decision, pipeline.decision_function(X[:1])[0, 0])
+    assert display.signal.shape == (12,)
+    with pytest.raises(ValueError, match="expecting 24 features"):
+        DecisionDisplay.from_estimator(pipeline, X)
 
 
 def test_frames_and_tensors(pipeline, pyplot):
