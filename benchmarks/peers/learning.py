@@ -229,10 +229,10 @@ SECTIONS = {
     "steps": Section(
         "A step of learning",
         "The published loss and its gradient on all signals: awave's training step "
-        "beside ours, with the same parameters (free), or with the angles of a lattice, "
-        "which need no penalties (orthogonal). We differentiate a network once, before "
-        "the clock starts; awave does at every step. For the LSTM this leaves a term out "
-        "of the free gradient. The error is that of the free gradient, relative to "
+        "beside ours. Ours has the same parameters (free), or the angles of a lattice "
+        "(orthogonal); these need no penalties. We differentiate a network once, before "
+        "the clock starts. awave does so at every step. For the LSTM, our free gradient "
+        "therefore lacks one term. The error is that of the free gradient, relative to "
         "awave's.",
         of_steps,
         "ours",
@@ -240,21 +240,21 @@ SECTIONS = {
     "fits": Section(
         "Whole fits",
         "`AdaptiveWaveletTransformer.fit` beside `awave.fit` on full batches, at a "
-        "learning rate of 0.01, for 300 epochs, 100 of images. Equal are the signals, "
-        "the network, the start (db5), the loss and its strengths (awave's defaults). "
-        "With Adam, the solver and its rate are equal, too, but ours stops after ten "
-        "steps without progress. The others are BFGS, which stops when the loss hardly "
-        "falls. All losses are computed by awave's code. The networks have random "
-        "weights.",
+        "learning rate of 0.01, for 300 epochs (100 for images). The signals, the "
+        "network, the start (db5), the loss and its strengths (awave's defaults) are the "
+        "same. With Adam, the solver and its rate are the same, too, but ours stops "
+        "after ten steps without progress. The other solver is BFGS. It stops when the "
+        "loss hardly decreases. awave's code computes all losses. The networks have "
+        "random weights.",
         of_fits,
         "ours",
     ),
     "searches": Section(
         "Fits that search for their start",
-        "`init` compares many starts on 32 of the signals, and learns from the best one "
-        "on all. awave has no search: it learns from db5, or from each of eight wavelets "
-        "(some of them shorter), of which the best counts. Loss, strengths and stopping "
-        "are those of whole fits; ours is orthogonal.",
+        "`init` compares many starts on 32 of the signals, and learns on all signals "
+        "from the best one. awave has no search: it learns from db5, or from each of "
+        "eight wavelets, some of them shorter; the best result counts. Loss, strengths "
+        "and stopping are those of whole fits. Our fit is orthogonal.",
         of_searches,
         "ours",
     ),
@@ -267,8 +267,8 @@ SECTIONS = {
     "path": Section(
         "A path of ratios",
         "`adaptive_wavelet_path` at five ratios of attributions to sparsity, beside five "
-        "of our fits from db5, and five of awave's, at the same strengths. Ours are "
-        "orthogonal; awave's are free, with its penalties.",
+        "of our fits from db5 and five of awave's fits, at the same strengths. Our fits "
+        "are orthogonal. awave's are free, with its penalties.",
         of_path,
     ),
 }

@@ -137,16 +137,16 @@ def of_gpu(rounds, quick):
 SECTIONS = {
     "memory": Section(
         "Memory",
-        "The peak of one call, its result included, beside its input and in units of it; "
-        "each in a fresh process. float32, mode zero, four levels.",
+        "The peak memory of one call, including its result, in units of its input. Each "
+        "call has a fresh process. float32, mode zero, four levels.",
         of_memory,
         "of a",
         unit="times the input",
     ),
     "growth": Section(
         "Growth of time",
-        "The exponent with which time grows with the number of samples, fitted to four "
-        "sizes: 1 is proportional, below 1 a fixed cost still counts.",
+        "The exponent of the growth of time with the number of samples, fitted to four "
+        "sizes. With 1, time is proportional. Below 1, a fixed cost still matters.",
         of_growth,
         unit="exponent",
     ),

@@ -80,8 +80,9 @@ def of_threads(rounds, quick):
 SECTIONS = {
     "few": Section(
         "Few signals of some hundred samples",
-        "`WaveletTransformer.transform` and `inverse_transform` of arrays, float64, "
-        "mode symmetric, three levels. With one signal, the time is that of the call.",
+        "`WaveletTransformer.transform` and `inverse_transform` of arrays, float64, mode "
+        "symmetric, three levels. With one signal, the time is mostly that of the "
+        "call itself.",
         of_few,
         "direction",
     ),
@@ -93,14 +94,14 @@ SECTIONS = {
     ),
     "settings": Section(
         "Filters and precision",
-        "Filters of 2 to 40 taps. ndwt has none of 40.",
+        "Filters of 2 to 40 taps. ndwt has no filter of 40 taps.",
         of_settings,
         "direction",
     ),
     "threads": Section(
         "One thread and two",
-        "Wall-clock time, float32, mode symmetric. Every package may take as many "
-        "threads as we do. PyWavelets has none of its own: with two, each of two threads "
+        "Wall-clock time, float32, mode symmetric. Every package may use as many threads "
+        "as we do. PyWavelets starts no threads itself: with two threads, each "
         "transforms half of the signals.",
         of_threads,
         "direction",
@@ -108,7 +109,8 @@ SECTIONS = {
     "stationary": Section(
         "Stationary transforms",
         '`WaveletTransformer(decomposition="stationary")` beside `swt` and `iswt`, '
-        "float64, three levels. The other packages have none; ptwt has none of images.",
+        "float64, three levels. The other packages have no stationary transform; ptwt "
+        "has none for images.",
         of_stationary,
         "direction",
     ),

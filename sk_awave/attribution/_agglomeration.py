@@ -24,51 +24,52 @@ from sk_awave.utils._validation import as_batch
 def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="auto"):
     r"""Join the coefficients of a sample into groups that a model uses together.
 
-    Agglomerative contextual decomposition [1]_ on a graph. At first each coefficient is a
-    group. The interaction of two groups is the score of both together, less their own
-    scores:
+    This is agglomerative contextual decomposition [1]_ on a graph. At first each
+    coefficient is a group of its own. The interaction of two groups is the score of both
+    together minus the scores of each alone:
 
     .. math:: I(a, b) = \mathrm{CD}(a \cup b) - \mathrm{CD}(a) - \mathrm{CD}(b)
 
-    The two neighbours of the largest :math:`|I|` are joined, and so on, until no two
-    groups are neighbours. A model that only adds up what it sees has no interactions.
-    Where it needs two coefficients at once, they are joined early.
+    The two neighbours with the largest :math:`|I|` are joined. This is repeated until no
+    two groups are neighbours. A model that is a sum of functions of single coefficients
+    has no interactions. Two coefficients that the model uses together are joined early.
 
     Parameters
     ----------
     decomposition : fitted ContextualDecomposition
-        With ``groups="coefficients"``, or with other groups that do not overlap. These
-        are then joined in place of single coefficients.
+        The decomposition that scores the groups, with ``groups="coefficients"`` or with
+        other groups that do not overlap. Such groups take the place of the coefficients.
 
     x : array-like or tensor of the shape of a sample in fit
         The sample.
 
     connectivity : {"tree", "bands"}, matrix or None, default="tree"
-        Which coefficients are neighbours:
+        The pairs of coefficients that are neighbours:
 
-        - "tree": the next ones in the same band, along each axis; those of the next
-          coarser and the next finer band at the same time or place; and those of the
-          other bands of the same level at the same place (of an image, horizontal,
-          vertical and diagonal details; the approximation and the coarsest details). Of
-          several channels, also the same coefficient of each other channel. Not defined
-          for wavelet packets;
-        - "bands": only the next ones in the same band of the same channel. Bands are
-          never joined, so the result is a forest;
-        - a matrix of shape (n_units, n_units), dense or sparse, with a row for each
-          coefficient or group: those that are not zero, in either direction. It serves
-          other transformers, features without a transformer, and groups;
-        - None: all pairs, of at most 200 units.
+        - "tree": adjacent coefficients of the same band, along each axis; coefficients
+          of the next coarser and the next finer band at the same time or place; and
+          coefficients of the other bands of the same level at the same place (in images,
+          horizontal, vertical and diagonal details; the approximation and the coarsest
+          details). With several channels, the same coefficient of every other channel
+          is a neighbour, too. "tree" is not defined for wavelet packets;
+        - "bands": only adjacent coefficients in the same band of the same channel. Bands
+          are never joined, so the result is a forest;
+        - a dense or sparse matrix of shape (n_units, n_units), with one row per
+          coefficient or group: two units are neighbours if one of their two entries is
+          not zero. Use it for other transformers, for features without a transformer,
+          and for groups;
+        - None: all pairs. At most 200 units are allowed.
 
     target : int or "auto", default="auto"
-        The output that is scored. "auto" is that of the decomposition.
+        The output that is scored. "auto" is the target of the decomposition.
 
     Returns
     -------
     tree : AttributionTree
-        The merges, with their interactions and scores. If the graph is not connected, it
-        is a forest: ``children``, ``interactions`` and ``counts`` have one row fewer for
-        each further tree. ``tree.linkage()`` joins the trees above all merges, at one
-        height, so that scipy's ``dendrogram`` draws them.
+        The merges, with their interactions and scores. If the graph is not connected,
+        the result is a forest: ``children``, ``interactions`` and ``counts`` have one row
+        fewer for each additional tree. ``tree.linkage()`` joins the trees of a forest
+        above all merges, at one height, so that scipy's ``dendrogram`` can draw them.
 
     Raises
     ------
@@ -76,11 +77,11 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
         If the decomposition is not fitted.
 
     TypeError
-        If `connectivity` needs wavelet coefficients, and the decomposition has none.
+        If `connectivity` needs wavelet coefficients and the decomposition has none.
 
     ValueError
-        If `x` is not one sample, groups of the decomposition overlap, there is not one
-        output to be scored, or there is no such graph.
+        If `x` is not one sample, if groups of the decomposition overlap, if the target is
+        not one output, or if there is no such graph.
 
     Warns
     -----
@@ -94,15 +95,16 @@ def agglomerate_attributions(decomposition, x, *, connectivity="tree", target="a
 
     Notes
     -----
-    The published rule adds, in each round, all units above a percentile of the scores.
-    Here two groups are joined at a time. There is no percentile to choose, and any graph
-    will do. Ties go to the coefficients that come first. Where interactions are no larger
-    than rounding errors, the order of the merges means nothing.
+    In each round, the published rule adds all units above a percentile of the scores.
+    Here two groups are joined at a time. So there is no percentile to choose, and any
+    graph is allowed. Among equal interactions, the coefficients that come first are
+    joined first. Where interactions are as small as rounding errors, the order of the
+    merges has no meaning.
 
-    The bias of a layer is shared out anew in each score. So a linear model with an
-    intercept has interactions, too.
+    Each score divides the bias of a layer anew between the relevant and the irrelevant
+    part. So even a linear model has interactions if it has an intercept.
 
-    On the tree of a signal, about nine groups are scored for each coefficient.
+    With "tree" on a signal, about nine groups are scored for each coefficient.
 
     References
     ----------
@@ -196,7 +198,8 @@ def agglomerate(score, connectivity, names):
     Parameters
     ----------
     score : callable
-        From groups, bool of shape (n_groups, n_units), to scores of shape (n_groups,).
+        A function from groups, bool of shape (n_groups, n_units), to scores of shape
+        (n_groups,).
     connectivity : csr_array of shape (n_units, n_units)
         Symmetric, with no diagonal.
     names : ndarray of shape (n_units,)

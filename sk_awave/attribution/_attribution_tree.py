@@ -10,11 +10,11 @@ import numpy as np
 class AttributionTree:
     """Groups of coefficients, joined two by two.
 
-    What `agglomerate_attributions` returns. Nodes are numbered as in scipy's linkages and
-    in scikit-learn's ``AgglomerativeClustering``: node ``i < n_units`` is a single
-    coefficient, and node ``n_units + i`` is what merge ``i`` made. A tree has
-    ``n_units - 1`` merges. A forest, of a connectivity that is not connected, has one
-    merge fewer for each further tree.
+    `agglomerate_attributions` returns such a tree. Nodes are numbered as in scipy's
+    linkages and in scikit-learn's ``AgglomerativeClustering``: node ``i < n_units`` is a
+    single coefficient, and node ``n_units + i`` is the group that merge ``i`` made. A
+    tree has ``n_units - 1`` merges. If the graph of neighbours is not connected, the
+    result is a forest. It has one merge fewer for each additional tree.
 
     Parameters
     ----------
@@ -22,13 +22,14 @@ class AttributionTree:
         The two nodes of each merge.
 
     interactions : ndarray of shape (n_merges,)
-        The interaction of the two: the score of both together, less their own scores.
+        The interaction of the two nodes: the score of both together minus the scores of
+        each alone.
 
     scores : ndarray of shape (n_units + n_merges,)
         The score of each node.
 
     counts : ndarray of shape (n_merges,)
-        The number of coefficients of what each merge made.
+        The number of coefficients in the group that each merge made.
 
     names : ndarray of str of shape (n_units,)
         The names of the coefficients.
@@ -40,7 +41,7 @@ class AttributionTree:
 
     Examples
     --------
-    Three coefficients, of which the last two are joined first:
+    The last two of three coefficients are joined first:
 
     >>> import numpy as np
     >>> from sk_awave.attribution import AttributionTree
@@ -118,16 +119,16 @@ class AttributionTree:
         return [np.flatnonzero(nodes == node) for node in np.unique(nodes)]
 
     def linkage(self) -> np.ndarray:
-        """Return the tree as ``scipy.cluster.hierarchy.dendrogram`` takes it.
+        """Return the tree in the format of ``scipy.cluster.hierarchy.dendrogram``.
 
-        The height of a node is the number of its merge: interactions do not shrink from
-        merge to merge, so they cannot be heights. The trees of a forest, which have no
-        interactions, are joined above all merges, at one height.
+        The height of a node is the number of its merge. Interactions cannot be heights,
+        as they do not decrease from merge to merge. The trees of a forest are joined
+        above all merges, at one height.
 
         Returns
         -------
         linkage : ndarray of shape (n_units - 1, 4)
-            Two nodes, a height and a number of coefficients in each row.
+            One row per merge: two nodes, a height and a number of coefficients.
         """
         n_merges = len(self.children)
         order = np.arange(1, 1 + n_merges)

@@ -1,4 +1,4 @@
-"""Which coefficients are neighbours: in time, in space, and from level to level.
+"""Neighbours of coefficients: in time, in space, and from level to level.
 
 Note [Parents]. Coefficient ``k`` of a detail band of level ``j`` and coefficient ``K`` of
 the band of level ``j + 1`` stand for the same time if ``4 K = 2 k + F - 1 - 2 d``. Here
@@ -27,7 +27,7 @@ def make_connectivity(connectivity, layout, n_units):
     connectivity : {"tree", "bands"}, array-like or sparse matrix, or None
         See `agglomerate_attributions`.
     layout : CoeffLayout or None
-        Where the units are wavelet coefficients.
+        The layout of the units, if these are wavelet coefficients.
     n_units : int
 
     Returns
@@ -124,7 +124,7 @@ def _check_layout(connectivity, layout):
 
 
 def _pairs_of_matrix(connectivity, n_units):
-    """Return the places of what is not zero beside the diagonal."""
+    """Return the places of the nonzero entries off the diagonal."""
     if not sparse.issparse(connectivity):
         connectivity = np.asarray(connectivity)
     if connectivity.shape != (n_units, n_units):

@@ -1,4 +1,4 @@
-"""Contextual decomposition: what groups of coefficients do together in a network."""
+"""Contextual decomposition: scores of groups of coefficients in a network."""
 
 from numbers import Integral
 from typing import Self
@@ -30,33 +30,34 @@ _CHUNK_SIZE = 2**20
 
 
 class ContextualDecomposition(TransformerMixin, BaseEstimator):
-    r"""Score groups of coefficients by what they do together in a network.
+    r"""Score groups of coefficients by their joint effect in a network.
 
     Contextual decomposition (CD [1]_, [2]_) splits each activation of a model into a
     relevant and an irrelevant part, from the input to the outputs. The relevant part of
-    the input is :math:`S (m \odot c)`, what the coefficients :math:`c` of a group
-    :math:`m` are in the signal. The rest of it is irrelevant: the other coefficients, and
-    the residual of the transform. The score of the group is the relevant part of the
-    output.
+    the input is :math:`S (m \odot c)`, with the synthesis :math:`S`, the coefficients
+    :math:`c` and the mask :math:`m` of the group. The rest of the input is irrelevant:
+    the other coefficients, and the residual of the transform. The score of the group is
+    the relevant part of the output.
 
-    Relevant and irrelevant part of one group add up to the output. The scores of several
-    groups do not: what groups do together belongs to none of them alone. So
-    ``CD(a + b) - CD(a) - CD(b)`` is a measure of interaction.
+    The relevant and the irrelevant part of one group add up to the output. The scores of
+    several groups do not add up: a joint effect of two groups is in the score of neither.
+    So :math:`\mathrm{CD}(a \cup b) - \mathrm{CD}(a) - \mathrm{CD}(b)` measures the
+    interaction of the groups :math:`a` and :math:`b`.
 
     Parameters
     ----------
     transformer : fitted transformer or None
-        Any whose ``inverse_transform`` is linear, or linear but for an offset, as in
-        `TransformImportance`. With None, groups are made of the values of the samples
-        themselves. Wrap it in a `sklearn.frozen.FrozenEstimator` where this estimator is
-        cloned, or the clone's will not be fitted.
+        A transformer whose ``inverse_transform`` is linear, or linear plus an offset, as
+        in `TransformImportance`. With None, groups consist of values of the samples
+        themselves. If this estimator will be cloned, wrap the transformer in a
+        `sklearn.frozen.FrozenEstimator`; otherwise the clone has an unfitted one.
 
     teacher : Teacher, or what `Teacher` takes
-        The model. It must compute its outputs by functions of torch that have a rule; see
-        Notes. It is evaluated in eval mode.
+        The model. It must compute its outputs by functions of torch that have a rule (see
+        Notes). It is evaluated in eval mode.
 
     groups : "bands", "coefficients", array-like or dict, default="bands"
-        - "bands": the subbands of a wavelet transform, of each channel;
+        - "bands": the subbands of a wavelet transform, one group per channel and band;
         - "coefficients": each coefficient alone;
         - a boolean array of shape (n_groups, n_components);
         - a dict from names to indices of coefficients, or to boolean masks of shape
@@ -65,16 +66,16 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         Groups may overlap.
 
     target : int, "all", "predicted", "auto" or list of int, default="auto"
-        The output whose parts `transform` returns; see `Teacher`. "auto" is what the
-        teacher is asked. `decompose` returns the parts of all outputs.
+        The output whose parts `transform` returns; see `Teacher`. "auto" is the target of
+        the teacher. `decompose` returns the parts of all outputs.
 
     batch_size : int, default=None
-        The number of samples that are decomposed at a time, with all groups. By default
-        as many samples, or groups of one sample, as make the widest activation of the
-        model about a million values. It changes nothing else.
+        The number of samples that are decomposed at a time, with all groups. By default,
+        the number of samples, or of groups of one sample, is chosen such that the largest
+        activation of the model has about a million values. It does not change the scores.
 
     device : str or torch.device, default="auto"
-        As in `input_gradients`.
+        The device to compute on, as in `input_gradients`.
 
     Attributes
     ----------
@@ -98,17 +99,17 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    TransformImportance : Scores each coefficient by gradients, which add up.
+    TransformImportance : Scores single coefficients by gradients.
     decomposition_rule : Adds a rule.
 
     Notes
     -----
     The rules of linear layers, convolutions, batch normalisation, ReLU, pooling, sums and
-    LSTMs are the published ones, but that a bias without any relevant or irrelevant part
-    beside it is irrelevant. A group of zeros scores exactly zero. Elementwise functions
-    other than tanh, products of activations, and constants have rules of our own. There
-    is none for division by an activation, softmax, layer normalisation, attention and
-    GRUs: explain logits, not probabilities.
+    LSTMs are the published ones, with one exception: where the relevant and the
+    irrelevant part are both zero, the bias is irrelevant. So a group of zeros has a score
+    of exactly zero. Elementwise functions other than tanh, products of activations, and
+    constants have rules of our own. Division by an activation, softmax, layer
+    normalisation, attention and GRUs have no rule: explain logits, not probabilities.
 
     References
     ----------
@@ -185,8 +186,8 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         NotImplementedError
             If the teacher calls a function without a rule.
         TypeError, ValueError
-            If the transformer has no inverse or one that is not linear, the groups do not
-            fit its coefficients, or `Teacher` cannot use the model.
+            If the transformer has no linear inverse, if the groups do not fit its
+            coefficients, or if `Teacher` cannot use the model.
         """
         samples = as_tensor(validate_signals(self, X, reset=True))
         transformer = self.transformer
@@ -215,13 +216,13 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray or tensor of shape (n_samples, n_groups)
-            The relevant parts of the targeted output; a tensor on the device of `X` if
-            `X` is one.
+            The relevant parts of the targeted output. If `X` is a tensor, they are a
+            tensor on its device.
 
         Raises
         ------
         ValueError
-            If there are several targets, or labels for them: see `decompose`.
+            If there are several targets, or if they are labels: see `decompose`.
         """
         check_is_fitted(self)
         check_single_target(self.teacher_.target, "decompose(X)")
@@ -232,7 +233,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         return scores if isinstance(X, torch.Tensor) else scores.numpy()
 
     def decompose(self, X):
-        """Split all outputs.
+        """Split all outputs into a relevant and an irrelevant part.
 
         Parameters
         ----------
@@ -242,8 +243,8 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         Returns
         -------
         relevant, irrelevant : ndarray or tensor of shape (n_groups, n_samples, n_outputs)
-            For each group they add up to the outputs of the teacher. Tensors on the
-            device of `X` if `X` is one.
+            The two parts. For each group they add up to the outputs of the teacher. If
+            `X` is a tensor, they are tensors on its device.
         """
         check_is_fitted(self)
         relevant, total = self._decompose(X, self.groups_)
@@ -256,13 +257,14 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the features. They are only compared with the names seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            'cA3', 'cD3', ... of bands, 'ch0_cA3' with several channels; the names of
-            single coefficients; the keys of a dict; 'group0', 'group1', ... of an array.
+            For bands, 'cA3', 'cD3', ..., or 'ch0_cA3', ... with several channels. For
+            single coefficients, their names. For a dict, its keys. For an array,
+            'group0', 'group1', ....
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
@@ -293,7 +295,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         return choose_device(self.device, self.teacher_, samples, type(self).__name__)
 
     def _signals(self, coefficients, masks, x):
-        """Return what the groups are in the samples."""
+        """Return the parts of the samples that the groups stand for."""
         masked = (coefficients * masks[:, None]).flatten(0, 1)
         return self._inverse.apply(masked).to(x).reshape(len(masks), *x.shape)
 

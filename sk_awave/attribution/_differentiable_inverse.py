@@ -50,7 +50,7 @@ class DifferentiableInverse(Inverse):
     Attributes
     ----------
     takes_tensors : bool
-        Whether `transform` takes tensors, too: that of estimators takes arrays.
+        True if `transform` takes tensors, too; the one of estimators takes arrays.
     """
 
     def __init__(self, transformer):

@@ -1,4 +1,4 @@
-"""How the stages of a teacher are applied, what they take and what they return."""
+"""Evaluation of the stages of a teacher: their mode, their input and their output."""
 
 import threading
 from contextlib import contextmanager, nullcontext
@@ -29,7 +29,7 @@ def evaluating(modules):
 
 
 def _without_cudnn_if_recurrent(modules):
-    """Switch cuDNN off for recurrent layers, which it differentiates in training only."""
+    """Switch cuDNN off for recurrent layers: in eval mode it has no gradients of them."""
     needed = any(
         isinstance(module, nn.RNNBase) and first_tensor(module).is_cuda
         for module in modules

@@ -15,7 +15,7 @@ def as_masks(groups, inverse):
     Returns
     -------
     names : list of str or None
-        None for single coefficients, which have the names of the transformer.
+        None for single coefficients: the transformer names these.
     masks : ndarray of bool of shape (n_groups, n_components)
 
     Raises

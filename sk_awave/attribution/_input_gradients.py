@@ -1,12 +1,12 @@
-"""The gradients of a teacher with respect to its input, which know no transform.
+"""The gradients of a teacher with respect to its input, independent of any transform.
 
 Note [Attribution of coefficients]. TRIM [1]_ attributes a teacher's output to the
 coefficients ``c`` of a transform with a linear inverse ``S``, as ``f(S c + r)`` with the
 residual ``r = x - S c`` held fixed. The teacher is then always evaluated at ``x`` itself,
-and by the chain rule the gradient with respect to ``c`` is ``S^T g(x)``, with ``g`` its
-gradient with respect to the input. Averages of ``g`` over points around ``x`` commute
-with ``S^T``. So every method here is a field ``g``, computed once and without any
-transform, and the scores of coefficients are ``S^T g``, or ``c * S^T g`` for those
+and by the chain rule the gradient with respect to ``c`` is ``S^T v(x)``, with ``v`` its
+gradient with respect to the input. Averages of ``v`` over points around ``x`` commute
+with ``S^T``. So every method here is a field ``v``, computed once and without any
+transform, and the scores of coefficients are ``S^T v``, or ``c * S^T v`` for those
 methods that multiply by the input.
 
 .. [1] C. Singh, W. Ha, F. Lanusse, V. Boehm, J. Liu, B. Yu. "Transformation importance
@@ -62,52 +62,55 @@ def input_gradients(
 ):
     """Differentiate a teacher's outputs with respect to its input.
 
-    What is differentiated, and where, is what the `Teacher` is asked: its `method` and
-    its `target`. What is returned is the field before any multiplication; where
-    ``teacher.multiplies``, scores of the input are `X` times the field. Scores of a
-    transform's coefficients are those of `TransformImportance`.
+    The `target` of the `Teacher` is the output that is differentiated. Its `method` says
+    at which points. The result is the field before any multiplication: if
+    ``teacher.multiplies`` is True, the scores of the input are `X` times the field.
+    `TransformImportance` computes the scores of a transform's coefficients.
 
     Parameters
     ----------
     teacher : Teacher, or what `Teacher` takes
-        The model, and what is asked of it.
+        The model, with its method and its target.
 
     X : array-like or tensor of shape (n_samples, ...)
         The samples.
 
     y : array-like of shape (n_samples,), default=None
-        Labels, for ``target="label"``: of ``teacher.classes_``, or indices of outputs.
+        The labels for ``target="label"``: members of ``teacher.classes_``, or indices of
+        outputs.
 
     baselines : array-like or tensor of shape (n_baselines, ...), default=None
-        What "expected_gradients" draws its baselines from; by default `X`.
+        The samples from which "expected_gradients" draws its baselines. By default `X`.
 
     batch_size : int, default=None
-        The number of samples that the teacher is given at a time, by default about
-        260,000 values. It changes nothing else.
+        The number of samples that the teacher is given at a time. By default these have
+        about 260,000 values together. It does not change the result.
 
     device : str or torch.device, default="auto"
-        Where to compute. The teacher is never moved: its inputs are brought to it and
-        their gradients back. "auto" is its device, or that of `X` if it has none.
+        The device to compute on. The teacher is never moved: inputs are moved to the
+        teacher, and gradients back. "auto" is the device of the teacher, or that of `X`
+        if the teacher has none.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the draws of "smoothgrad" and "expected_gradients". None draws anew
-        each time, and leaves the global generators alone.
+        The seed of "smoothgrad" and "expected_gradients". With None, draws differ from
+        call to call, and the global generators are not used.
 
     Returns
     -------
     gradients : ndarray or tensor of shape (n_samples, ...) or (n_targets, n_samples, ...)
-        The field, of the shape of `X`, and one for each target where the target is "all"
-        or a list; with the dtype of `X`, a tensor on its device if `X` is one.
+        The field, with the shape and the dtype of `X`. If the target is "all" or a list,
+        there is one field per target. If `X` is a tensor, so is the field, on the same
+        device.
 
     Raises
     ------
     NotFittedError, TypeError
-        If `teacher` is not fitted, or not differentiable by its kind.
+        If `teacher` is not fitted, or is of a kind that cannot be differentiated.
 
     ValueError
-        If `X` or a parameter is invalid, or the teacher is not differentiable, returns
-        outputs of another shape than (n_samples, n_outputs), NaN or infinity, or does not
-        depend on its input.
+        If `X` or a parameter is invalid. Also if the teacher is not differentiable, does
+        not depend on its input, or returns outputs that are not finite or not of shape
+        (n_samples, n_outputs).
 
     Warns
     -----
@@ -117,9 +120,9 @@ def input_gradients(
 
     Notes
     -----
-    The teacher is evaluated and differentiated once for each chunk and step (and
-    differentiated once more for each further target). Where the points do not include the
-    samples themselves, one plain evaluation a chunk tells the predicted classes.
+    The teacher is evaluated and differentiated once for each chunk and step. For each
+    additional target it is differentiated once more. Where the points do not include the
+    samples themselves, the predicted classes need one more evaluation for each chunk.
 
     Examples
     --------
@@ -218,7 +221,7 @@ def _differentiate(teacher, points, select):
 def _average(teacher, x, select, path):
     """Average gradients over a path; also return by how much they miss completeness.
 
-    One plain evaluation, at the samples and the zero baseline, tells the targets and the
+    One more evaluation, at the samples and the zero baseline, gives the targets and the
     change of the outputs.
     """
     from_zero = teacher.method == "integrated_gradients"
@@ -265,7 +268,7 @@ def as_samples(X, teacher, name):
 
 
 def _check_baselines(baselines, samples, teacher):
-    """Return what expected gradients start from."""
+    """Return the baselines of expected gradients."""
     if baselines is None:
         return samples
     if teacher.method != "expected_gradients":

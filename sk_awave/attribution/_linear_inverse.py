@@ -18,8 +18,8 @@ class LinearInverse(Inverse):
     Parameters
     ----------
     transformer : fitted transformer
-        Wavelets are asked for their synthesis and its adjoint; of others the inverse is
-        probed at the unit vectors.
+        The transformer. Wavelets provide their synthesis and its adjoint; the inverse of
+        other transformers is probed at the unit vectors.
     X : array-like or tensor of the shape that the transformer takes
         A sample.
 
@@ -28,7 +28,7 @@ class LinearInverse(Inverse):
     n_components : int
         The number of coefficients.
     layout : CoeffLayout or None
-        That of wavelets.
+        The layout of wavelet coefficients.
 
     Raises
     ------

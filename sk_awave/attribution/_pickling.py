@@ -32,8 +32,8 @@ def take_tensors(obj, *, trainable=False):
     obj : object
         Anything that can be pickled, but for its classes and functions.
     trainable : bool, default=False
-        Whether parameters keep their ``requires_grad``. Where they do not, it is False,
-        so that equal weights are equal.
+        If True, parameters keep their ``requires_grad``. Otherwise it is set to False, so
+        that equal weights are equal.
 
     Returns
     -------

@@ -63,7 +63,7 @@ class Split(torch.Tensor):
     Attributes
     ----------
     total : tensor
-        What the model computes.
+        The activation that the model computes.
     relevant : tensor
         The relevant part, of the shape of the total.
     """
@@ -105,15 +105,16 @@ def decomposition_rule(*functions):
     Parameters
     ----------
     *functions : callable
-        Functions of torch, or functions of yours that are decorated with
-        ``torch.overrides.wrap_torch_function``. One of torch stands for all of its name:
-        ``torch.softmax`` also for the method and for that in ``torch.nn.functional``, and
-        for those that work in place.
+        Functions of torch, or your own functions if they are decorated with
+        ``torch.overrides.wrap_torch_function``. A function of torch stands for all
+        functions of the same name: ``torch.softmax`` includes the method, the one in
+        ``torch.nn.functional``, and those that work in place.
 
     Returns
     -------
     decorator : callable
-        Takes the rule and returns it. A later rule takes the place of an earlier one.
+        A decorator of the rule. It returns the rule. A later rule replaces an earlier
+        one.
 
     See Also
     --------
@@ -121,21 +122,24 @@ def decomposition_rule(*functions):
 
     Notes
     -----
-    A rule is called as ``rule(func, total, *args, **kwargs)``: with the function, its
-    value at what the model computes, and its arguments as the model gave them. Among
-    these, activations have the attributes ``total``, ``relevant`` and ``irrelevant``,
-    tensors of one shape with ``total = relevant + irrelevant``; weights and other
-    constants are plain tensors. The rule returns the relevant part of the value, a
-    tensor of the shape of `total`; of several values, a tuple, with None for those that
-    are not decomposed, such as indices. The rest of `total` is irrelevant. A rule is to
-    return zero where nothing of its arguments is relevant, and `total` where all is.
+    A rule is called as ``rule(func, total, *args, **kwargs)``. Here `func` is the
+    function, `total` is the value that it has in the model, and the rest are its
+    arguments in the model. Arguments that are activations have the attributes ``total``,
+    ``relevant`` and ``irrelevant``. These are tensors of one shape, with
+    ``total = relevant + irrelevant``. Weights and other constants are plain tensors.
 
-    It may not depend on the values of the relevant part by ``if`` or ``item()``: the
-    groups go through it at once, by ``torch.vmap``.
+    The rule returns the relevant part of the value, a tensor of the shape of `total`. For
+    a function with several values it returns a tuple, with None for values that are not
+    decomposed, such as indices. The rest of `total` is irrelevant. A rule should return
+    zero if its arguments have no relevant part, and `total` if they have no irrelevant
+    part.
+
+    A rule may not use ``if`` or ``item()`` on values of the relevant part: all groups are
+    computed at once, by ``torch.vmap``.
 
     Examples
     --------
-    A function that takes the scale of each sample for a constant:
+    A rule that treats the norm of each sample as a constant:
 
     >>> import torch
     >>> from torch.overrides import wrap_torch_function
@@ -201,7 +205,7 @@ def contextual_parts(forward, x, parts):
 
 
 def no_rule(func):
-    """Return the error of a function without a rule, which says where it is called."""
+    """Return the error of a function without a rule; it says where that is called."""
     name = resolve_name(func) or getattr(func, "__name__", repr(func))
     if isinstance(func, torch.jit.ScriptFunction | torch._C.ScriptMethod):
         name = f"TorchScript, {name!r}"
@@ -230,7 +234,7 @@ def map_splits(function, value, otherwise=lambda value: value):
 
 
 def _key(func):
-    """Return what tells a function: the name of torch's, any other itself."""
+    """Return the key of a function: the name of one of torch, any other itself."""
     if isinstance(func, FunctionType) and not func.__module__.startswith("torch"):
         return func
     name = getattr(func, "__name__", None)

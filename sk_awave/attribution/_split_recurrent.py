@@ -19,9 +19,9 @@ from sk_awave.attribution._split_rules import check_eval_mode, zero_where_nothin
 def gate_shares(relevant, total, bias, function):
     """Return the shares of the relevant part and of the bias in a function of the total.
 
-    That of the relevant part is the average of what it adds to the bias alone and what it
-    adds to all the rest. With that of the rest, which is computed in the same way, the
-    shares add up to the value of the function.
+    The share of the relevant part is the average of what it adds to the bias alone and
+    what it adds to all the rest. The share of the rest is computed in the same way; the
+    three shares add up to the value of the function.
     """
     at_bias = function(bias)
     first = function(relevant + bias) - at_bias
@@ -35,8 +35,8 @@ def lstm_step(gates, cell, bias, step_share):
     Parameters
     ----------
     gates : pair of tensors of shape (..., 4 * n_hidden)
-        What the weights make of the input and the hidden state, the total and its
-        relevant part, without the bias.
+        The products of the weights with the input and the hidden state, without the bias:
+        the total and its relevant part.
     cell : pair of tensors of shape (..., n_hidden)
     bias : tensor of shape (4 * n_hidden,)
     step_share : tensor of shape (..., 1)
@@ -69,12 +69,12 @@ def _step_shares(x, relevant):
 
 
 def _pair(x):
-    """Return the total and its relevant part, which is nothing of a constant."""
+    """Return the total and its relevant part; that of a constant is zero."""
     return (x.total, x.relevant) if isinstance(x, Split) else (x, torch.zeros_like(x))
 
 
 def _bias(weights):
-    """Add the two biases, which may be missing."""
+    """Add the two biases, if there are any."""
     return sum(weights[2:4], weights[0].new_zeros(len(weights[0])))
 
 

@@ -1,4 +1,4 @@
-"""Which outputs of a teacher are attributed."""
+"""The outputs of a teacher that are attributed."""
 
 from numbers import Integral
 
@@ -47,7 +47,7 @@ class Targets:
     Attributes
     ----------
     is_single : bool
-        Whether there is one target, so that results have no axis for it.
+        True if there is one target, so that results have no axis for it.
 
     Raises
     ------

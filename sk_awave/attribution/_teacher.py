@@ -1,4 +1,4 @@
-"""A trained model as a differentiable function of its input, and what is asked of it."""
+"""A trained model as a differentiable function, with a method and a target."""
 
 import math
 from inspect import signature
@@ -40,68 +40,74 @@ _QUESTION = {
 
 
 class Teacher:
-    r"""A model, held as a differentiable function of its input, and what is asked of it.
+    r"""A model as a differentiable function of its input, with a method and a target.
 
-    Its outputs are attributed to its input by the gradient
-    :math:`g = \partial f_k / \partial x` of an output :math:`f_k`, at each sample or
-    averaged around it:
+    A method attributes an output :math:`f` of the model to its input :math:`x`, by the
+    gradient :math:`\nabla f` at each sample or by an average of gradients around it:
 
-    - "saliency" [1]_ and "input_x_gradient" [2]_: :math:`g(x)`;
-    - "integrated_gradients" [3]_: :math:`\int_0^1 g(t x)\,dt`, by Gauss-Legendre
+    - "saliency" [1]_ and "input_x_gradient" [2]_: :math:`\nabla f(x)`;
+    - "integrated_gradients" [3]_: :math:`\int_0^1 \nabla f(t x)\,dt`, by Gauss-Legendre
       quadrature;
-    - "smoothgrad" [4]_: the mean of :math:`g(x + \epsilon)` over Gaussian noise;
-    - "expected_gradients" [5]_: the mean of :math:`g(x' + t (x - x'))` over baselines
-      :math:`x'` and uniform :math:`t`.
+    - "smoothgrad" [4]_: the mean of :math:`\nabla f(x + \epsilon)` over Gaussian noise;
+    - "expected_gradients" [5]_: the mean of :math:`\nabla f(x' + t (x - x'))` over
+      baselines :math:`x'` and uniform :math:`t`.
 
     The scores of "input_x_gradient" and "integrated_gradients" are these fields times the
     input, or times the coefficients of a transform.
 
-    The model is neither trained nor copied nor moved: it is evaluated in eval mode and
-    comes back as it went in, training flags included. Clones and copies of a teacher are
-    the teacher itself, so that a search over many estimators holds one. Pickles are
-    loaded on the CPU; teachers with equal weights have equal ``joblib.hash``, so that
+    The model is neither trained nor copied nor moved. It is evaluated in eval mode, and
+    its training flags are restored afterwards. Clones and copies of a teacher are the
+    teacher itself, so a search over many estimators holds only one. Pickles are loaded on
+    the CPU. Teachers with equal weights have equal ``joblib.hash``, so that
     ``Pipeline(memory=...)`` finds its cache.
 
     Parameters
     ----------
     model : nn.Module, fitted estimator or callable
-        - a torch module, of any architecture;
-        - a fitted skorch net, of which the module counts;
-        - a fitted MLPClassifier, MLPRegressor or linear model of scikit-learn, which is
-          evaluated in float64, and by its decision values if it is a classifier;
+        - a torch module of any architecture;
+        - a fitted skorch net; only its module is used;
+        - a fitted MLPClassifier, MLPRegressor or linear model of scikit-learn. It is
+          evaluated in float64; the outputs of a classifier are its decision values;
         - a fitted pipeline of affine transformers, such as StandardScaler, that ends with
           a skorch net or one of these models;
         - a TransformedTargetRegressor of one of these, with an affine transformer of the
           target;
         - any of these estimators in a `sklearn.frozen.FrozenEstimator`;
-        - a function from a tensor to outputs, in operations of torch.
+        - a function of a tensor, written in operations of torch.
 
-        Each sample's output must depend on that sample only. It has shape (n_samples,) or
-        (n_samples, n_outputs); of a tuple the first element counts, as in skorch.
+        The output of a sample must depend on that sample only. Outputs have shape
+        (n_samples,) or (n_samples, n_outputs). If the model returns a tuple, its first
+        element is used, as in skorch.
 
     input_shape : tuple of int, default=None
-        The shape in which the model sees a sample, such as ``(n_channels, length)``,
-        where it is another than in `X`. Models of scikit-learn always see flat rows.
+        The shape of a sample that the model expects, such as ``(n_channels, length)``, if
+        it differs from the shape in `X`. Models of scikit-learn always get flat rows.
 
     method : str or callable, default="saliency"
-        A method above, or a function of (forward, x, target) that returns a field of the
-        shape of the tensor `x`. ``forward(x)`` are the outputs, of shape (n_samples,
-        n_outputs), and `target` holds the index of an output for each sample: methods of
-        captum can be used as ``lambda forward, x, target:
+        One of the methods above, or a function of (forward, x, target) that returns a
+        field of the shape of the tensor `x`. Here ``forward(x)`` returns the outputs, of
+        shape (n_samples, n_outputs), and `target` holds the index of an output for each
+        sample. So methods of captum can be used as ``lambda forward, x, target:
         Saliency(forward).attribute(x, target, abs=False)``.
 
     target : int, "all", "predicted", "label", "auto" or list of int, default="auto"
-        The output that is differentiated: one of them; each of them; the largest, of each
-        sample; or that of the label `y`. "auto" is the only output, or "predicted" where
-        there are several (and an error for regressors with several outputs, of which the
-        largest means nothing). A single output, as of a binary scikit-learn classifier,
-        is also the "predicted" one and that of any "label". In learning, the norms of
-        several targets are added.
+        The output that is differentiated:
+
+        - int: the output of this index;
+        - "all" or a list: each output, or each one of the list. In learning, the norms of
+          several targets are added;
+        - "predicted": the largest output of each sample;
+        - "label": the output of the label `y` of each sample;
+        - "auto": the only output, or "predicted" if there are several. It is an error for
+          regressors with several outputs: the largest of these has no meaning.
+
+        A single output, as of a binary classifier of scikit-learn, is also the
+        "predicted" one and the one of any "label".
 
     n_steps : int or "auto", default="auto"
         The number of points that "integrated_gradients", "smoothgrad" and
-        "expected_gradients" average over. "auto" is 50, doubled for integrated gradients
-        until they add up to the change of the output, up to 800.
+        "expected_gradients" average over. "auto" is 50. For integrated gradients it is
+        doubled, up to 800, until they add up to the change of the output.
 
     noise_level : float, default=0.15
         The standard deviation of the noise of "smoothgrad", as a fraction of the range of
@@ -110,14 +116,14 @@ class Teacher:
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,) or None
-        The class labels, where the model has them.
+        The class labels, if the model has any.
 
     is_regressor : bool
-        Whether the model is known to be a regressor.
+        True if the model is known to be a regressor.
 
     untrained : estimator or None
-        The model, where it is still to be trained: `AWDClassifier` and `AWDRegressor`
-        train clones of it.
+        The model, if it is not yet trained: `AWDClassifier` and `AWDRegressor` train
+        clones of it.
 
     See Also
     --------
@@ -126,21 +132,21 @@ class Teacher:
 
     Notes
     -----
-    Expected gradients are the local kind, not multiplied by the distance to the baseline:
-    that distance changes from draw to draw, and a mean of products is no product of
-    means. Unlike those of [5]_ they do not add up to a change of the output.
+    Expected gradients are not multiplied by the distance to the baseline. This distance
+    changes from draw to draw, and the mean of products is not the product of means.
+    Unlike those of [5]_, they do not add up to a change of the output.
 
-    For classifiers, prefer a model that returns logits: behind a softmax the gradient of
+    For classifiers, prefer a model that returns logits: after a softmax, the gradient of
     a confident prediction vanishes.
 
-    A scikit-learn model is read once. Torch modules are held: training one further
-    changes the teacher, too.
+    The weights of a scikit-learn model are copied. A torch module is not copied: if you
+    train it further, the teacher changes, too.
 
-    Worker processes get modules of classes that are defined in a notebook or script. To
-    cache in them with ``Pipeline(memory=...)``, too, joblib needs an importable class.
+    Worker processes can use modules whose class is defined in a notebook or script. The
+    cache of ``Pipeline(memory=...)`` in worker processes needs an importable class.
 
-    The backward pass of cuDNN's recurrent layers works in training mode only, so a model
-    that has some is evaluated without cuDNN on a GPU.
+    In cuDNN, recurrent layers have a backward pass in training mode only. So on a GPU a
+    model with recurrent layers is evaluated without cuDNN.
 
     References
     ----------
@@ -206,7 +212,7 @@ class Teacher:
         self._name = getattr(model, "__name__", type(model).__name__)
 
     def replace(self, **changes):
-        """Ask something else of the same model, or the same of another one.
+        """Return a teacher with some parameters changed.
 
         Parameters
         ----------
@@ -262,8 +268,8 @@ class Teacher:
         TypeError
             If the model does not return a tensor.
         ValueError
-            If the model cannot evaluate samples of this shape, or its outputs are of
-            another shape, or not finite.
+            If the model cannot evaluate samples of this shape, or if its outputs have
+            another shape or are not finite.
         """
         if not self.is_trained:
             raise NotFittedError(
@@ -316,7 +322,7 @@ class Teacher:
         return self
 
     def __getstate__(self):
-        """Return what skops saves, which knows nothing of torch; not asked by pickle."""
+        """Return what skops saves, as it cannot save tensors; pickle does not call it."""
         if self._modules():
             raise TypeError(
                 f"skops cannot save {self!r}, which holds a torch module. Use joblib or "

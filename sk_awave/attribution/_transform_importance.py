@@ -1,4 +1,4 @@
-"""TRIM: how much a teacher's output owes to each coefficient of a transform."""
+"""TRIM: attributions of a teacher's output to the coefficients of a transform."""
 
 from functools import partial
 from numbers import Integral
@@ -25,37 +25,42 @@ class TransformImportance(TransformerMixin, BaseEstimator):
     r"""Attribute a teacher's output to the coefficients of a transform.
 
     Transformation importance (TRIM [1]_) attributes :math:`f(S c + r)` to the
-    coefficients :math:`c` of a transform with a linear inverse :math:`S`, the residual
-    :math:`r = x - S c` held fixed. With the input gradients :math:`g` of a method (see
-    `input_gradients`) the scores are :math:`S^\top g`, or :math:`c \odot S^\top g` for
-    methods that multiply by the input, "input_x_gradient" and "integrated_gradients". In
-    place of a linear inverse there may be a differentiable one, such as the decoder of an
-    autoencoder: :math:`S` is then its derivative at :math:`c`.
+    coefficients :math:`c` of a transform with a linear inverse :math:`S`. The residual
+    :math:`r = x - S c` is held fixed. A method of `input_gradients` gives a field
+    :math:`v`; with "saliency" it is the gradient :math:`\nabla f(x)`. The scores are
+    :math:`S^\top v`. The methods "input_x_gradient" and "integrated_gradients" multiply
+    by the input: their scores are :math:`c \odot S^\top v`.
+
+    The inverse may also be differentiable instead of linear, such as the decoder of an
+    autoencoder. Then :math:`S` is its derivative at :math:`c`.
 
     Parameters
     ----------
     transformer : fitted transformer
-        Any whose ``inverse_transform`` is linear, or linear but for an offset: wavelets,
-        PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer between a
-        Fourier transform and its inverse. Wrap it in a `sklearn.frozen.FrozenEstimator`
-        where this estimator is cloned, or the clone's will not be fitted. Or one with a
-        differentiable inverse: an object without `fit`, such as a torch module, whose
-        `transform` and `inverse_transform` take and return tensors; or an estimator whose
-        `inverse_transform` does.
+        - a transformer whose ``inverse_transform`` is linear, or linear plus an offset:
+          wavelets, PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer
+          with a Fourier transform and its inverse;
+        - an object without `fit`, such as a torch module, whose `transform` and
+          `inverse_transform` take and return tensors and are differentiable;
+        - an estimator whose `inverse_transform` takes and returns tensors and is
+          differentiable.
+
+        If this estimator will be cloned, wrap the transformer in a
+        `sklearn.frozen.FrozenEstimator`; otherwise the clone has an unfitted one.
 
     teacher : Teacher, or what `Teacher` takes
-        The model, and what is asked of it: its `method` and its `target`. Wrap it in
-        `Teacher` or a FrozenEstimator where this estimator is cloned. The baselines of
+        The model, with its `method` and its `target`. If this estimator will be cloned,
+        wrap the model in `Teacher` or a FrozenEstimator. The baselines of
         "expected_gradients" are drawn from the `X` of `fit`.
 
     batch_size : int, default=None
-        As in `input_gradients`.
+        The number of samples at a time, as in `input_gradients`.
 
     device : str or torch.device, default="auto"
-        As in `input_gradients`.
+        The device to compute on, as in `input_gradients`.
 
     random_state : int, RandomState instance or None, default=None
-        As in `input_gradients`.
+        The seed of random methods, as in `input_gradients`.
 
     Attributes
     ----------
@@ -80,12 +85,13 @@ class TransformImportance(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Wavelets are scored by the adjoint of their synthesis. For other transformers `fit`
-    finds the matrix of the inverse, of shape (n_components, n_features), from its values
-    at the unit vectors. A differentiable inverse is evaluated once, in eval mode if it is
-    a torch module, and differentiated backwards. Only the methods "saliency" and
-    "input_x_gradient" are then those of :math:`c \mapsto f(S(c) + r)` itself: others
-    average gradients along paths of samples, not of coefficients.
+    Wavelets are scored by the adjoint of their synthesis. For other linear inverses,
+    `fit` finds the matrix, of shape (n_components, n_features), from the values at the
+    unit vectors. A differentiable inverse is evaluated once and differentiated backwards;
+    a torch module is put in eval mode. With a differentiable inverse, only "saliency" and
+    "input_x_gradient" are exactly the methods applied to
+    :math:`c \mapsto f(S(c) + r)`: the others average gradients along paths of samples,
+    not of coefficients.
 
     References
     ----------
@@ -155,8 +161,8 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         NotFittedError
             If the transformer or the teacher is not fitted.
         TypeError, ValueError
-            If the transformer has no inverse or one that is neither linear nor
-            differentiable, or `Teacher` or `input_gradients` cannot use the teacher.
+            If the transformer has no inverse that is linear or differentiable, or if
+            `Teacher` or `input_gradients` cannot use the teacher.
         """
         samples = validate_signals(self, X, reset=True)
         inverse = find_differentiable_inverse(self.transformer, X[:1])
@@ -180,13 +186,13 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray or tensor of shape (n_samples, n_components)
-            In the order of ``transformer.transform(X)``; a tensor on the device of `X` if
-            `X` is one.
+            The scores, in the order of ``transformer.transform(X)``. If `X` is a tensor,
+            they are a tensor on its device.
 
         Raises
         ------
         ValueError
-            If the teacher has a list of targets, or labels for them: see `attributions`.
+            If the teacher has several targets, or if they are labels: see `attributions`.
         """
         check_is_fitted(self)
         check_single_target(self.teacher_.target, "attributions(X, y)")
@@ -200,14 +206,14 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         X : array-like or tensor of the shape that was fitted
             The samples.
         y : array-like of shape (n_samples,), default=None
-            Labels, for ``target="label"``.
+            The labels for ``target="label"``.
 
         Returns
         -------
         scores : ndarray or tensor of shape (n_samples, n_components) or \
                 (n_targets, n_samples, n_components)
-            As of `transform`, and one for each target where the teacher's is "all" or a
-            list.
+            The scores of `transform`. If the target of the teacher is "all" or a list,
+            there is one array of scores per target.
         """
         check_is_fitted(self)
         samples = validate_signals(self, X, reset=False)
@@ -234,13 +240,13 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Passed on to the transformer.
+            The names of the features. They are passed on to the transformer.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            The transformer's names, or "transformimportance0" and so on where it has
-            none.
+            The names that the transformer gives, or "transformimportance0" and so on if
+            it gives none.
         """
         check_is_fitted(self)
         return self._inverse.names(self, input_features)

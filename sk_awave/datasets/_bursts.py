@@ -54,10 +54,10 @@ def make_bursts(
 ):
     """Make traces with bursts, and a response to the highest of them.
 
-    A stand-in for traces of molecules in a cell, such as the 40 samples long ones of
-    [1]_, which are not public: when a burst happens says nothing about the response, so
-    that linear models of the samples fail, and features are needed that forget the time.
-    How far results carry over to real traces is not known.
+    These traces replace traces of molecules in a cell, such as those of [1]_ with 40
+    samples. The latter are not public. The response does not depend on the time of a
+    burst. So linear models of the samples fail, and features must be independent of
+    time. It is not known whether results hold for real traces, too.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def make_bursts(
         The number of samples of a trace.
 
     max_bursts : int, default=3
-        The largest number of bursts of a trace; it has 1 to `max_bursts`, each number
-        with the same probability.
+        The maximum number of bursts of a trace. Each number from 1 to `max_bursts` has
+        the same probability.
 
     height_range : tuple of two floats, default=(0.5, 2.0)
         The smallest and largest height of a burst.
@@ -84,38 +84,39 @@ def make_bursts(
         The standard deviation of the noise of the traces.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the traces.
+        The seed of the traces.
 
     return_X_y : bool, default=False
-        Whether to return only ``(data, target)``.
+        If True, only ``(data, target)`` is returned.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, length)
             The traces.
         target : ndarray of shape (n_samples,)
-            The height of the highest burst of each.
+            The height of the highest burst of each trace.
         feature_names : list of str
-            't0', 't1', ...
+            The names 't0', 't1', ....
         heights, widths, onsets : ndarray of shape (n_samples, max_bursts)
-            The truth, in samples where it is a time; zero where a trace has fewer bursts.
+            The true heights, widths and onsets of the bursts. Times are in samples. If a
+            trace has fewer bursts, the other entries are zero.
         DESCR : str
-            What the data are.
+            A description of the data.
 
     (data, target) : tuple if ``return_X_y`` is True
-        Only these two.
+        The data and the target alone.
 
     Raises
     ------
     ValueError
-        If a range is not two increasing numbers, or bursts do not fit into a trace.
+        If a range is not two increasing numbers, or if bursts do not fit into a trace.
 
     See Also
     --------
-    make_wavelet_regression : A response to a few coefficients of one wavelet.
+    make_wavelet_regression : Makes a response to a few coefficients of one wavelet.
 
     References
     ----------

@@ -70,10 +70,11 @@ def make_convergence_maps(
 ):
     """Make lognormal maps of weak lensing for two cosmological parameters.
 
-    A stand-in for simulations of gravitational lensing such as those of [1]_, which are
-    too large to come with a package: maps whose power spectrum and skewness depend on the
-    matter density and on the amplitude of its fluctuations. They have far too little
-    power on small scales, and results on them do not carry over to real maps.
+    These maps replace simulations of gravitational lensing such as those of [1]_. The
+    latter are too large for a package. The power spectrum and the skewness of the maps
+    depend on the matter density and on the amplitude of its fluctuations, by the formulas
+    of [2]_ and [3]_. They have far too little power on small scales. So results on them
+    do not hold for real maps.
 
     Parameters
     ----------
@@ -84,14 +85,15 @@ def make_convergence_maps(
         The number of pixels along each side of a map.
 
     field_of_view : float, default=3.5
-        The length of each side in degrees, at most 20 (the sky is taken to be flat).
+        The length of each side in degrees, at most 20 (the sky is assumed to be flat).
 
     omega_m_range : tuple of two floats, default=(0.2, 0.5)
         The smallest and largest matter density, at least 0.1 and at most 1.
 
     sigma_8_range : tuple of two floats, default=(0.6, 1.0)
-        The smallest and largest amplitude, at least 0.01 and at most 10: the standard
-        deviation of the linear matter density today in spheres of radius 8 Mpc / h.
+        The smallest and largest amplitude, at least 0.01 and at most 10. The amplitude is
+        the standard deviation of the linear matter density today in spheres of radius
+        8 Mpc / h.
 
     source_redshift : float, default=1.0
         The redshift of the sources, at most 10.
@@ -101,29 +103,29 @@ def make_convergence_maps(
         standard deviation of a map is 0.004 to 0.014.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the maps.
+        The seed of the maps.
 
     return_X_y : bool, default=False
-        Whether to return only ``(data, target)``.
+        If True, only ``(data, target)`` is returned.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, size, size)
             The maps.
         target : ndarray of shape (n_samples, 2)
-            Matter density and amplitude of each.
+            The matter density and the amplitude of each map.
         target_names : list of str
-            'Omega_m', 'sigma_8'.
+            The names 'Omega_m' and 'sigma_8'.
         field_of_view : float
-            As given, in degrees.
+            The parameter `field_of_view`.
         DESCR : str
-            What the data are, and are not.
+            A description of the data and of their limits.
 
     (data, target) : tuple if ``return_X_y`` is True
-        Only these two.
+        The data and the target alone.
 
     Raises
     ------

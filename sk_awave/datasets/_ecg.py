@@ -34,7 +34,8 @@ nothing about other hearts.
 def load_ecg_windows(*, length=64, step=None):
     """Load windows of the electrocardiogram that comes with PyWavelets.
 
-    Real signals without a target, to learn wavelets from. Nothing is downloaded.
+    They are real signals without a target. One can learn wavelets from them. Nothing is
+    downloaded.
 
     Parameters
     ----------
@@ -42,31 +43,31 @@ def load_ecg_windows(*, length=64, step=None):
         The number of points of a window, at most 1024.
 
     step : int, default=None
-        From the start of a window to that of the next. By default `length`, so that
-        windows neither overlap nor leave gaps.
+        The number of points from the start of a window to the start of the next. By
+        default it is `length`: windows neither overlap nor leave gaps.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_windows, length)
-            The windows, in the recording's own unit.
+            The windows, in the unit of the recording.
         onsets : ndarray of shape (n_windows,)
             The points of the recording where the windows start.
         feature_names : list of str
-            't0', 't1', ...
+            The names 't0', 't1', ....
         DESCR : str
-            What the data are.
+            A description of the data.
 
     Raises
     ------
     ValueError
-        If `length` exceeds that of the recording.
+        If `length` exceeds the length of the recording.
 
     See Also
     --------
-    make_bursts : Simulated traces with a response.
+    make_bursts : Makes simulated traces with a response.
 
     Examples
     --------

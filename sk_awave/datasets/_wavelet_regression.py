@@ -61,13 +61,13 @@ def make_wavelet_regression(
 ):
     """Make white noise and a response to a few of its wavelet coefficients.
 
-    With the defaults, the simulation of [1]_: can the wavelet be recovered from a model
-    that was trained on `X` and `y`? With another `wavelet`, the same for another truth.
+    With the defaults, this is the simulation of [1]_. It asks: can the wavelet be
+    recovered from a model that was trained on `X` and `y`?
 
     Parameters
     ----------
     n_samples : int, default=1000
-        The number of signals; 55000 in [1]_, the last 5000 of them for testing.
+        The number of signals. There are 55000 in [1]_; the last 5000 are for testing.
 
     wavelet : str or pywt.Wavelet, default="db5"
         The true wavelet.
@@ -76,65 +76,65 @@ def make_wavelet_regression(
         The number of values of a signal.
 
     level : int, default=4
-        The number of levels of the transform that `coef` belongs to.
+        The number of levels of the transform.
 
     detail_level : int, default=3
-        The level (1 is the finest) of the details that have an influence.
+        The level of the details that the response depends on. 1 is the finest level.
 
     positions : array-like of int, default=(7, 8, 9)
-        Their positions in that level.
+        The positions, within that level, of the details that the response depends on.
 
     coefficient : float, default=2.0
-        Their weight.
+        The weight of these details.
 
     noise : float, default=0.1
         The standard deviation of the noise of the response.
 
     mode : {"zero", "symmetric", "constant", "periodic", "smooth", "periodization", \
             "reflect", "antisymmetric", "antireflect"}, default="zero"
-        How the transform continues signals beyond their ends.
+        The extension of signals beyond their ends.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the signals and the noise.
+        The seed of the signals and the noise.
 
     return_X_y : bool, default=False
-        Whether to return only ``(data, target)``.
+        If True, only ``(data, target)`` is returned.
 
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        With the attributes:
+        A dictionary-like object with the attributes:
 
         data : ndarray of shape (n_samples, length)
             The signals.
         target : ndarray of shape (n_samples,)
             The response.
         feature_names : list of str
-            'x0', 'x1', ...
+            The names 'x0', 'x1', ....
         wavelet : pywt.Wavelet
             The true wavelet.
         coef : ndarray of shape (n_coeffs,)
-            The weights of the coefficients, in the order of ``pywt.wavedec`` (coarse to
-            fine), which is that of ``WaveletTransformer(wavelet, level=level,
+            The weights of the coefficients, from coarse to fine. This is the order of
+            ``pywt.wavedec`` and of ``WaveletTransformer(wavelet, level=level,
             mode=mode)``.
         input_gradient : ndarray of shape (length,)
-            The gradient of the response with respect to a signal, the same for all: what
-            the gradients of a perfect model would be.
+            The gradient of the response with respect to a signal. It is the same for all
+            signals. A perfect model has this gradient.
         DESCR : str
-            What the data are.
+            A description of the data.
 
     (data, target) : tuple if ``return_X_y`` is True
-        Only these two.
+        The data and the target alone.
 
     Raises
     ------
     ValueError
-        If the wavelet is unknown, or `detail_level` or `positions` are outside the
+        If the wavelet is unknown, or if `detail_level` or `positions` are outside the
         transform.
 
     See Also
     --------
-    make_bursts : Traces whose largest values matter, wherever they are.
+    make_bursts : Makes traces whose response is the height of their highest burst.
 
     References
     ----------

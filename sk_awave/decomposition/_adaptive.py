@@ -27,37 +27,42 @@ class AdaptiveWaveletTransformer(
 
     .. math::
 
-        \alpha_\mathrm{sparsity} \frac1n \sum_i \frac{\|A x_i\|_1}{B}
-        + \alpha_\mathrm{attribution} \frac1n \sum_i \frac{\|S^\top g_i\|_1}{B}
+        \alpha_\mathrm{sparsity} \frac1n \sum_{i=1}^n \frac{\|A x_i\|_1}{B}
+        + \alpha_\mathrm{attribution} \frac1n \sum_{i=1}^n
+        \frac{\|S^\top \nabla f(x_i)\|_1}{B}
 
-    with analysis :math:`A`, synthesis :math:`S`, the gradients :math:`g_i` of a trained
-    model with respect to its input, and :math:`B` = level + 1: the terms of [1]_ on the
-    scale of its published code, and without attributions the objective of [2]_. With
-    ``parametrization="orthogonal"`` every candidate is a wavelet; "free" filters need the
-    other terms of [1]_, and "biorthogonal" ones weights of the details.
+    Here :math:`A` is the analysis, :math:`S` the synthesis, :math:`\nabla f(x_i)` the
+    gradient of a trained model :math:`f` at the signal :math:`x_i`, and :math:`B` =
+    level + 1 the number of bands. These are the terms of [1]_ on the scale of its
+    published code. Without attributions, this is the objective of [2]_. With
+    ``parametrization="orthogonal"`` every candidate is a wavelet. "free" filters need the
+    other terms of [1]_. With "biorthogonal" filters the details are weighted.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default=None
-        Where learning starts; by default, Daubechies' wavelet with `filter_length` taps.
+        The wavelet that learning starts from. By default it is Daubechies' wavelet with
+        `filter_length` taps.
 
     filter_length : int, default=None
-        The number of taps of the learned filters, even and at least that of `wavelet`,
-        which is filled up with zeros. By default that of `wavelet`, or 10.
+        The number of taps of the learned filters. It is even and at least the number of
+        taps of `wavelet`. A shorter `wavelet` is padded with zeros. By default it is the
+        number of taps of `wavelet`, or 10.
 
     decomposition : {"dwt", "stationary", "packet"}, default="dwt"
         The discrete wavelet transform, the stationary one, or wavelet packets.
 
     basis : {"best", "full", "discriminant"} or list of str, default="best"
-        Which packets; see `WaveletTransformer`. The "best" minimise the objective with
-        the wavelet; "discriminant" ones are chosen before, with the starting `wavelet`.
+        The choice of packets; see `WaveletTransformer`. "best" packets minimise the
+        objective together with the wavelet. "discriminant" packets are chosen before
+        learning, with the starting `wavelet`.
 
     level : int, default=None
-        The number of levels, by default as many as `filter_length` allows; see
-        `WaveletTransformer`.
+        The number of levels. By default it is the largest that `filter_length` allows;
+        see `WaveletTransformer`.
 
     mode : str, default="auto"
-        How signals are continued beyond their ends; see `WaveletTransformer`.
+        The extension of signals beyond their ends; see `WaveletTransformer`.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
@@ -67,68 +72,80 @@ class AdaptiveWaveletTransformer(
 
     parametrization : {"orthogonal", "biorthogonal", "symmetric", "free"} or Module, \
             default="orthogonal"
-        What is learned: the angles of an orthonormal lattice [3]_; these and the skews of
-        a biorthogonal one; the symmetric lifting steps of `wavelet`; a low-pass filter,
-        which penalties keep near a wavelet, as published; or what a module says, such as
-        `Biorthogonal` and `Free` of ``sk_awave.engine``, which have settings.
+        The parameters that are learned:
+
+        - "orthogonal": the angles of an orthonormal lattice [3]_;
+        - "biorthogonal": the angles and the skews of a biorthogonal lattice;
+        - "symmetric": the symmetric lifting steps of `wavelet`;
+        - "free": a low-pass filter; penalties keep it close to a wavelet, as published;
+        - a module, such as `Biorthogonal` and `Free` of ``sk_awave.engine`` with their
+          settings.
 
     per_level, per_axis : bool, default=False
-        Whether each level, or each axis, has a filter bank of its own.
+        If True, each level (or axis) has a filter bank of its own.
 
     teacher : Teacher, or what Teacher takes, default=None
-        A trained model to distill, and what is asked of it. It is differentiated once, at
-        the samples, and left as it was. Wrap it in a Teacher for clones to share it and
-        ``Pipeline(memory=...)`` to recognise it.
+        A trained model to distil, with its method and target. It is differentiated once,
+        at the samples, and not changed. Wrap it in a Teacher if clones should share it
+        or if ``Pipeline(memory=...)`` should recognise it.
 
     alpha_sparsity : float, default=1.0
         The strength of the L1 norm of the coefficients (the published ``lamL1wave``).
-        With orthonormal filters only its ratio to that of the attributions counts.
+        With orthonormal filters, only its ratio to the strength of the attributions
+        matters.
 
     attribution_ratio : float, default=1.0
-        The strength of the attributions, relative to `alpha_sparsity` and without a unit:
-        at 1 they count as much as the coefficients at the starting wavelet.
+        The strength of the attributions, relative to `alpha_sparsity` and without a unit.
+        At 1, both terms are equal at the starting wavelet.
 
     alpha_attribution : float, default=None
         The strength of the L1 norm of the attributions on the published scale
-        (``lamL1attr``), in place of `attribution_ratio`. It has the unit of the signals
-        over that of the gradients.
+        (``lamL1attr``), in place of `attribution_ratio`. Its unit is that of the signals
+        divided by that of the gradients.
 
     extra_terms : list of (term, float), default=None
         Terms of your own, :class:`~sk_awave.engine.SignalTerm` or
         :class:`~sk_awave.engine.FilterTerm`, with their strengths.
 
     solver : {"bfgs", "adam"} or Solver, default="bfgs"
-        Quasi-Newton steps on all samples, or mini-batches for data that is large; their
-        settings are those of :class:`~sk_awave.engine.Adam`.
+        The solver: "bfgs" takes quasi-Newton steps on all samples; "adam" takes steps on
+        mini-batches, for large data. :class:`~sk_awave.engine.Adam` has settings.
 
     init : {"wavelet", "library", "random", "grow", "best"}, default="wavelet"
-        Where learning starts: at `wavelet`; at the wavelets of PyWavelets that the bank
-        has, with at most `filter_length` taps, at every even shift and in both directions
-        ("library"); at random angles; at lattices grown from the Haar wavelet, keeping a
-        beam of the best; or at the best of the last three. All but the first are compared
-        and improved on a few of the signals, then the best are learned from on all.
+        The starts of learning:
+
+        - "wavelet": `wavelet` alone;
+        - "library": the wavelets of PyWavelets that the bank can represent with at most
+          `filter_length` taps, at every even shift and in both directions;
+        - "random": random angles;
+        - "grow": lattices grown from the Haar wavelet by a beam search;
+        - "best": the best of the last three.
+
+        All but "wavelet" are compared and improved on some of the signals. Learning on
+        all signals then starts from the best.
 
     n_init : int, default=1
-        The number of starts that are learned from on all signals; the best is kept.
+        The number of starts of learning on all signals. The best result is kept.
 
     max_iter : int, default=200
-        The largest number of iterations or, for "adam", epochs. With 0, `wavelet` is
-        kept, and scored like a learned one.
+        The maximum number of iterations or, for "adam", epochs. With 0, `wavelet` is
+        kept, and can be scored like a learned one.
 
     tol : float, default=1e-5
-        Learning has converged when the objective stops decreasing by this fraction:
-        twice in a row for "bfgs", ten times for "adam".
+        The relative decrease of the objective below which learning has converged. For
+        "bfgs" it must be below `tol` twice in a row, for "adam" ten times.
 
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is where a tensor lies, and the CPU for an array.
+        The device to compute on. "auto" is the device of `X` if it is a tensor, and the
+        CPU for an array.
 
     warm_start : bool, default=False
-        Whether `fit` starts from the filters of the previous fit, whatever `init`, if it
-        learns parameters of the same kind and number.
+        If True, `fit` starts from the filters of the previous fit, whatever `init`. This
+        needs parameters of the same kind and number.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the order of mini-batches, the signals and angles that `init` tries,
-        and the draws of the teacher's method.
+        The seed of the order of mini-batches, of the signals and angles that `init`
+        tries, and of the draws of the teacher's method.
 
     verbose : int, default=0
         With 1 the search, each start and each iteration are logged, with the objective.
@@ -136,41 +153,42 @@ class AdaptiveWaveletTransformer(
     Attributes
     ----------
     wavelet_ : pywt.Wavelet, or tuple or list of them
-        The learned wavelet; with `per_axis` a tuple, with `per_level` a list, the finest
-        level first.
+        The learned wavelet. With `per_axis` it is a tuple of wavelets. With `per_level`
+        it is a list, the finest level first.
 
     filter_bank_ : ndarray of shape (level_ or 1, ndim or 1, 4, filter_length)
-        ``dec_lo, dec_hi, rec_lo, rec_hi`` of each level (the finest first) and axis, or
-        shared by them.
+        The filters ``dec_lo, dec_hi, rec_lo, rec_hi`` of each level (the finest first)
+        and axis. If all share them, these axes have length 1.
 
     level_ : int
         The number of levels.
 
     layout_ : CoeffLayout
-        Where each coefficient stands; see `WaveletTransformer`.
+        The position of each coefficient; see `WaveletTransformer`.
 
     basis_ : list of str
-        The names of the bands of ``layout_``; of packets, PyWavelets' paths.
+        The names of the bands of ``layout_``. Those of packets are PyWavelets' paths.
 
     loss_curve_ : list of float
         The objective at the start and after each iteration or epoch.
 
     objective_terms_ : dict of str to float
-        The terms of the objective after learning, unweighted: "sparsity", "attribution",
-        "reconstruction", "lowpass_sum", "highpass_sum", "unit_norm", "conjugate_mirror",
-        "double_shift" and extra ones.
+        The terms of the objective after learning, without their strengths: "sparsity",
+        "attribution", "reconstruction", "lowpass_sum", "highpass_sum", "unit_norm",
+        "conjugate_mirror", "double_shift" and extra ones.
 
     strengths_ : dict of str to float
-        The strength of each term; that of the attributions on the published scale.
+        The strength of each term. The one of the attributions is on the published scale.
 
     n_iter_ : int
         The number of iterations or epochs.
 
     condition_number_ : float
-        How far the transform is from keeping the energy; 1 for orthonormal filters.
+        The largest factor by which relative errors of coefficients can grow on the way
+        back to signals. It is 1 for orthonormal filters.
 
     starts_ : list of dict
-        Each start, as "wavelet" (what it was), "loss_before" and "loss_after".
+        The starts: "wavelet" (a description), "loss_before" and "loss_after" of each.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
@@ -188,10 +206,12 @@ class AdaptiveWaveletTransformer(
 
     Notes
     -----
-    The objective is not convex: learning finds a minimum near its start. Try several.
-    What is learned does not depend on the unit of `X`. A run that diverges keeps the best
-    filters it met and warns. Ctrl-C keeps them, too, and raises KeyboardInterrupt; before
-    learning has begun, it changes nothing.
+    The objective is not convex: learning finds a minimum near its start. Try several
+    starts. The result does not depend on the unit of `X`.
+
+    If a run diverges, the best filters so far are kept, and a warning is raised. After
+    Ctrl-C the best filters so far are kept, too, and KeyboardInterrupt is raised. If
+    learning has not begun yet, Ctrl-C changes nothing.
 
     References
     ----------
@@ -299,12 +319,14 @@ class AdaptiveWaveletTransformer(
         ----------
         X : array-like, tensor or Dask array of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape), or iterable
-            The signals; or what yields blocks `X` or ``(X, y)``, as a torch DataLoader.
+            The signals, or an iterable of blocks `X` or ``(X, y)``, such as a torch
+            DataLoader.
         y : array-like of shape (n_samples,), default=None
-            Labels, as a teacher with ``target="label"``, `extra_terms` or `basis` need.
+            The labels, if a teacher with ``target="label"``, `extra_terms` or `basis`
+            need them.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            The gradients of a trained model's output with respect to its input, at `X`,
-            in place of a `teacher`.
+            The gradients of a trained model's output with respect to its input, at `X`.
+            They replace a `teacher`.
 
         Returns
         -------
@@ -336,14 +358,14 @@ class AdaptiveWaveletTransformer(
         X : array-like, tensor, Dask array or iterable, as `fit` takes
             A part of the signals.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            The labels; see `fit`.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            As in `fit`.
+            The gradients at `X`; see `fit`.
 
         Returns
         -------
         self : object
-            The transformer; ``objective_terms_`` are those on this `X`.
+            The transformer. Its ``objective_terms_`` are those on this `X`.
         """
         reset = not hasattr(self, "_parameters")
         X, gradients, y = read_data(self, X, y, input_gradients, reset=reset)

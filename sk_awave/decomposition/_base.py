@@ -1,4 +1,4 @@
-"""What wavelet transformers share: all but how the filters are found."""
+"""The common part of wavelet transformers: all but the search for filters."""
 
 from numbers import Integral
 
@@ -63,9 +63,9 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_coeffs)
-            The coefficients, in the order of ``layout_``; with the dtype of `X`, a tensor
-            on its device if `X` is one. Of a Dask array a Dask array, as of each method
-            here.
+            The coefficients, in the order of ``layout_`` and with the dtype of `X`. If
+            `X` is a tensor, they are a tensor on its device. If `X` is a Dask array, they
+            are a Dask array; all methods do so.
         """
         check_is_fitted(self)
         if is_dask_array(X):
@@ -99,8 +99,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def inverse_transform_adjoint(self, X):
         """Apply the transpose of `inverse_transform` to signals.
 
-        It takes the gradient of a function of signals to that of the function of their
-        coefficients, and so the attributions of a model, too.
+        It maps the gradient of a function with respect to signals to the gradient with
+        respect to their coefficients. So it maps attributions of a model in the same way.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_coeffs)
-            The scores of the coefficients, as `transform` orders these.
+            The scores of the coefficients, in the order of `transform`.
         """
         check_is_fitted(self)
         if is_dask_array(X):
@@ -130,15 +130,15 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
 
     @property
     def basis_(self) -> list[str]:
-        """The names of the bands of ``layout_``: of packets, what `basis` takes."""
+        """The names of the bands of ``layout_``; for packets, `basis` takes this list."""
         return [band.name for band in self.layout_.bands]
 
     @property
     def condition_number_(self) -> float:
         """The norm of the transform times that of its inverse, away from the ends.
 
-        Relative errors of coefficients grow by this factor at most on the way back to
-        signals. It is 1 for orthonormal filters.
+        On the way back to signals, relative errors of coefficients grow at most by this
+        factor. It is 1 for orthonormal filters.
         """
         return condition_number(self.layout_, torch.from_numpy(self.filter_bank_))
 
@@ -148,16 +148,16 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            The names of the channels, where samples have a channel axis. Names of all
-            features are only checked, as usual, against those seen in fit.
+            The names of the channels, if samples have a channel axis. Otherwise, the
+            names of the features; they are only compared with those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Band, level and position: 'cA4_0' and 'cD1_12' in 1-D, 'cH2_3_4' in 2-D,
-            'aad1_0_2_3' in 3-D; path and position of packets, 'aad_12'; with a prefix
-            ``ch0_`` where there are several channels, or the name of the channel,
-            'Fz_cD1_12'.
+            The names, with band, level and position: 'cA4_0' and 'cD1_12' in 1-D,
+            'cH2_3_4' in 2-D, 'aad1_0_2_3' in 3-D. Names of packets have path and
+            position, as in 'aad_12'. With several channels there is a prefix, either
+            ``ch0_`` and so on or the name of the channel, as in 'Fz_cD1_12'.
         """
         check_is_fitted(self)
         channels = channel_names_in(self, input_features, self.layout_.n_channels)
@@ -175,7 +175,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
     def _linear_map(self, rows, make):
         """Return the map that `make` makes, for what `rows` are.
 
-        That of the last call serves again, as for single samples.
+        The map of the last call is used again if it fits. This saves time for single
+        samples.
         """
         dtype, device = torch_dtype(rows), self._torch_device(rows)
         key = make, dtype, device
@@ -208,7 +209,7 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         return CoeffLayout(signal_shape, n_channels, filter_length, tree, mode)
 
     def _torch_device(self, X):
-        """Return where to compute: by default where `X` lies."""
+        """Return the device to compute on, by default that of `X`."""
         if self.device == "auto":
             return X.device if isinstance(X, torch.Tensor) else torch.device("cpu")
         try:

@@ -27,7 +27,7 @@ def deepest(transformer):
 
 
 def warn_of_idle_basis(transformer):
-    """Warn of a basis that was set for what is no transformer of packets."""
+    """Warn of a basis that was set for a transformer without packets."""
     if transformer.basis != "best":
         message = "basis has no effect: decomposition is not 'packet'."
         warnings.warn(message, UserWarning, stacklevel=6)

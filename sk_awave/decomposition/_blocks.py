@@ -18,22 +18,22 @@ _ROUNDING = 1e-5
 
 
 def read_data(transformer, X, y=None, input_gradients=None, *, reset):
-    """Validate what a transformer learns from, or is scored on.
+    """Validate the data that a transformer learns from, or is scored on.
 
     Parameters
     ----------
     transformer : AdaptiveWaveletTransformer
     X : array-like, tensor, Dask array, or iterable of blocks
     y, input_gradients
-        As of its `fit`.
+        See its `fit`.
     reset : bool
-        Whether to set its attributes of validation, or to compare.
+        True to set its attributes of validation, False to compare with them.
 
     Returns
     -------
     X : ndarray, tensor or Blocks
     gradients : tensor of shape (n_targets, ...) or None
-        Those of blocks have no rows.
+        The gradients; those of blocks have no rows.
     y : array-like or None
     """
     blocks = find_blocks(transformer, X, y, input_gradients, reset=reset)
@@ -78,7 +78,7 @@ def _dask_blocks(transformer, X, y, given, reset):
 
 
 class _Computed:
-    """Delayed blocks, which are computed when they are iterated over."""
+    """Delayed blocks that are computed when they are iterated over."""
 
     def __init__(self, parts):
         self.parts = parts
@@ -98,12 +98,12 @@ class IteratedBlocks(Blocks):
         Says how blocks are validated, and has the teacher.
     iterable : iterable of X, (X, y) or (X, y, input_gradients)
     reset : bool
-        Whether the first block sets what the others are compared with.
+        True if the first block sets the attributes that the others are compared with.
 
     Raises
     ------
     ValueError
-        By a pass, if a block is not valid or passes differ.
+        In a pass, if a block is not valid or passes differ.
     """
 
     def __init__(self, transformer, iterable, reset):
@@ -116,7 +116,7 @@ class IteratedBlocks(Blocks):
         return function(iter(self), *args)
 
     def __iter__(self):
-        """Yield the blocks, which are checked to be those of the first pass."""
+        """Yield the blocks, and check that they are those of the first pass."""
         sums = []
         if self._sums is None:
             self._fields = None
@@ -181,7 +181,7 @@ class IteratedBlocks(Blocks):
 
 
 def _checksums(x):
-    """Return the length, a sum that tells samples, and one that tells their order.
+    """Return the length, a sum that depends on samples, and one on their order.
 
     A product with a vector takes a tenth of the time of an evaluation.
     """
@@ -199,7 +199,7 @@ def _brief(lengths):
 
 
 def _split(item):
-    """Return X, y and gradients of what an iterable yields."""
+    """Return X, y and gradients of an item of an iterable."""
     if not isinstance(item, tuple | list):
         return item, None, None
     if not 1 <= len(item) <= 3:
@@ -211,9 +211,9 @@ def _split(item):
 
 
 class _Fields:
-    """Arrays in a temporary file, which is gone when nobody holds it.
+    """Arrays in a temporary file that disappears with the last reference to it.
 
-    What is read often stays in memory that the system takes back where it is needed.
+    Arrays that are read often stay in memory; the system can take this memory back.
     """
 
     def __init__(self):
@@ -228,7 +228,7 @@ class _Fields:
         return field
 
     def __getitem__(self, number):
-        """Return a tensor, whose memory is that of the file."""
+        """Return a tensor in the memory of the file."""
         dtype, offset, shape = self._places[number]
         return as_tensor(np.memmap(self._file, dtype, "r", offset, shape))
 

@@ -19,22 +19,22 @@ _ROUNDING = 1e-12
 def discriminant_tree(layout, filters, x, y):
     r"""Choose the packets that tell most about a target.
 
-    Classes: in each node, class :math:`c` has the energies :math:`\Gamma_c(k) = \sum_{i
-    \in c} (A x_i)_k^2 / \sum_{i \in c} \|x_i\|^2`, and the node counts :math:`\sum_k
-    \sum_{c < c'} (\sqrt{\Gamma_c(k)} - \sqrt{\Gamma_{c'}(k)})^2`, squared Hellinger
-    distances, which add up over nodes. The basis in which they add up to most is the
-    local discriminant basis of Saito & Coifman ("Local discriminant bases and their
-    applications", J. Math. Imaging Vis. 5, 1995), who have this distance among others.
+    For classes: in each node, class :math:`q` has the energies :math:`\Gamma_q(k) =
+    \sum_{y_i = q} (A x_i)_k^2 / \sum_{y_i = q} \|x_i\|^2`. The value of the node is
+    :math:`\sum_k \sum_{q < q'} (\sqrt{\Gamma_q(k)} - \sqrt{\Gamma_{q'}(k)})^2`, a sum of
+    squared Hellinger distances. It adds up over nodes. The basis with the largest sum is
+    the local discriminant basis of Saito & Coifman ("Local discriminant bases and their
+    applications", J. Math. Imaging Vis. 5, 1995); this distance is one of theirs.
 
-    Numbers: the node counts :math:`\sum_k \max(r_k^2 - 1 / (n - 1), 0)`, where
-    :math:`r_k` is the correlation of :math:`(A x_i)_k^2` with :math:`y_i` over the
-    :math:`n` signals. Where they are independent, :math:`r_k^2` has the expectation
+    For numbers: the value of the node is :math:`\sum_k \max(r_k^2 - 1 / (n - 1), 0)`,
+    where :math:`r_k` is the correlation of :math:`(A x_i)_k^2` with :math:`y_i` over
+    the :math:`n` signals. If they are independent, :math:`r_k^2` has the expectation
     :math:`1 / (n - 1)`.
 
     Parameters
     ----------
     layout : CoeffLayout
-        Of the full basis.
+        The layout of the full basis.
     filters : tensor of shape (level or 1, ndim or 1, 4, K)
     x : tensor of shape (n, n_channels, *signal_shape)
         The signals. Channels count together.

@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT = 240, 80
 def wavelets_html(wavelets):
     """Picture each wavelet function, beside the taps of its filters.
 
-    Those of analysis say all of an orthogonal wavelet; of a biorthogonal one there are
+    The analysis filters determine an orthogonal wavelet. A biorthogonal one is shown with
     both wavelets and all four filters.
 
     Parameters

@@ -27,10 +27,10 @@ class Start(NamedTuple):
     Attributes
     ----------
     name : str
-        What reports call it.
+        The name in reports.
     parameters : ndarray of shape (n_parameters,)
     origin : str or None
-        The wavelet that it goes back to, if that is another than `name`.
+        The wavelet that it is derived from, if that differs from `name`.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Learned:
     Attributes
     ----------
     best : Start
-        What the best solution started from.
+        The start of the best solution.
     solution : Solution
         The best.
     starts : list of dict
@@ -69,7 +69,7 @@ class Learner:
         The wavelet at which the bank starts.
     solver : Solver
     init, n_init, max_iter, tol
-        As of `AdaptiveWaveletTransformer`.
+        See `AdaptiveWaveletTransformer`.
     seed : int
     """
 

@@ -27,20 +27,21 @@ def adaptive_wavelet_path(
 ):
     r"""Learn a wavelet for each of several strengths of the attributions.
 
-    On orthonormal filters only the ratio of the strengths of attribution and sparsity
-    counts, so that one path replaces the two-dimensional grid of Ha et al. (NeurIPS
-    2021). The ratios are values of the `attribution_ratio` of
-    `AdaptiveWaveletTransformer`: the wavelet at the ratio :math:`r` minimises
+    With orthonormal filters, only the ratio of the strengths of attribution and sparsity
+    matters. So one path replaces the two-dimensional grid of Ha et al. (NeurIPS 2021).
+    The ratios are values of the `attribution_ratio` of `AdaptiveWaveletTransformer`. The
+    wavelet at the ratio :math:`\rho` minimises
 
     .. math:: \alpha_\mathrm{sparsity} \left(\mathrm{sparsity}
-        + r \frac{\mathrm{sparsity}_0}{\mathrm{attribution}_0}
+        + \rho \, \frac{\mathrm{sparsity}_0}{\mathrm{attribution}_0}
         \mathrm{attribution}\right)
 
-    (plus the other terms, where there are any), with :math:`\mathrm{sparsity}_0` and
-    :math:`\mathrm{attribution}_0` those of the starting wavelet.
+    plus the other terms, if there are any. The terms :math:`\mathrm{sparsity}_0` and
+    :math:`\mathrm{attribution}_0` are those of the starting wavelet.
 
-    The teacher is differentiated once for the whole path, and each ratio starts from the
-    best wavelet known so far: the start, or one learned for a smaller ratio.
+    The teacher is differentiated once for the whole path. At each ratio, learning starts
+    from the best wavelet so far: the starting wavelet, or one learned for a smaller
+    ratio.
 
     Parameters
     ----------
@@ -49,18 +50,19 @@ def adaptive_wavelet_path(
         The signals.
 
     y : array-like of shape (n_samples,), default=None
-        Labels, for a teacher with ``target="label"``, and what `extra_terms` use.
+        The labels, for a teacher with ``target="label"`` and for `extra_terms`.
 
     transformer : AdaptiveWaveletTransformer, default=None
-        How to learn, by default ``AdaptiveWaveletTransformer()``. It is cloned; its
-        `attribution_ratio` and `alpha_attribution` have no effect. Where its `init` is
-        not "wavelet", starts are searched for at both ends of the path.
+        The transformer with the settings of learning. By default it is
+        ``AdaptiveWaveletTransformer()``. It is cloned. Its `attribution_ratio` and
+        `alpha_attribution` have no effect. If its `init` is not "wavelet", starts are
+        searched for at both ends of the path.
 
     ratios : array-like of shape (n_ratios,), default=(0, 0.01, 0.03, ..., 100)
-        The ratios, 0 or more. They are taken in increasing order.
+        The ratios, each at least 0. They are sorted in increasing order.
 
     input_gradients : array-like or tensor of the shape of `X`, default=None
-        The gradients of a trained model's output with respect to its input, at `X`, where
+        The gradients of a trained model's output with respect to its input, at `X`, if
         `transformer` has no teacher.
 
     Returns
@@ -74,8 +76,8 @@ def adaptive_wavelet_path(
     Raises
     ------
     ValueError
-        If there is neither a teacher nor `input_gradients`, `alpha_sparsity` is 0, the
-        attributions are all zero, or `ratios` are not valid.
+        If there is neither a teacher nor `input_gradients`, if `alpha_sparsity` is 0, if
+        the attributions are all zero, or if `ratios` are not valid.
     TypeError
         If `transformer` is of another kind.
 
@@ -126,8 +128,8 @@ def check_ratios(ratios):
 def learn_path(transformer, X, y, gradients, ratios):
     """Learn at increasing ratios, from valid signals; yield fitted transformers.
 
-    Every known wavelet is kept with its sparsity and attribution, whose weighted sum
-    tells without a further evaluation which is the best start at the next ratio.
+    Every known wavelet is kept with its sparsity and attribution. Their weighted sum
+    gives the best start at the next ratio without another evaluation.
     """
     if gradients is None:
         raise ValueError(

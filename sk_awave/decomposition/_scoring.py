@@ -27,29 +27,33 @@ class ScoringMixin:
 
         The value is
 
-        .. math:: -\frac{B\, L(X) / N}{L_0(X) / n}
+        .. math:: -\frac{B\, L(X) / n_\mathrm{coeffs}}
+            {L_\mathrm{id}(X) / n_\mathrm{values}}
 
-        with the objective :math:`L`, its number of bands :math:`B`, and :math:`N`
-        coefficients of :math:`n` values; :math:`L_0` is the objective of the samples
-        without any transform. Where only sparsity counts, it is minus the mean absolute
-        coefficient over the mean absolute value of the samples: about -1 for noise, and
-        nearer to zero the sparser the coefficients. So it has no unit, and compares
-        levels and filter lengths as well as wavelets. It does not compare strengths, of
-        which the score of a model downstream is the judge.
+        Here :math:`L` is the objective, :math:`B` its number of bands, and
+        :math:`n_\mathrm{coeffs}` the number of coefficients of a sample.
+        :math:`L_\mathrm{id}` is the objective of the :math:`n_\mathrm{values}` values of
+        a sample without any transform. With sparsity alone, the value is minus the mean
+        absolute coefficient divided by the mean absolute value of the samples: about -1
+        for noise, and closer to zero for sparser coefficients.
+
+        The score has no unit. It can compare levels and filter lengths as well as
+        wavelets. It cannot compare strengths of terms: use the score of a model
+        downstream for these.
 
         Parameters
         ----------
         X : array-like or tensor of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            The labels; see `fit`.
         input_gradients : array-like or tensor of the shape of `X`, default=None
-            As in `fit`.
+            The gradients at `X`; see `fit`.
 
         Returns
         -------
         score : float
-            At most 0; greater is better.
+            The score, at most 0. Greater is better.
         """
         check_is_fitted(self)
         X, gradients, y = read_data(self, X, y, input_gradients, reset=False)
@@ -59,20 +63,22 @@ class ScoringMixin:
         """Attribute the outputs of the teacher to the coefficients.
 
         These are the TRIM scores of `TransformImportance`: the attributions of the
-        teacher as a function of the coefficients, whose L1 norm is the attribution term.
+        teacher as a function of the coefficients. The attribution term of the objective
+        is their L1 norm.
 
         Parameters
         ----------
         X : array-like or tensor of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            The labels; see `fit`.
 
         Returns
         -------
         scores : ndarray or tensor of shape (n_samples, n_coeffs) or \
                 (n_targets, n_samples, n_coeffs)
-            Scores in the order of `transform`, of each target where there are several.
+            The scores, in the order of `transform`. If there are several targets, there
+            is one array of scores per target.
         """
         check_is_fitted(self)
         if self.teacher is None:

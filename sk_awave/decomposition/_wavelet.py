@@ -18,12 +18,12 @@ class WaveletTransformer(BaseWaveletTransformer):
     """Multilevel discrete wavelet transform with a fixed wavelet.
 
     The coefficients are those of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``,
-    flattened: one row per sample.
+    flattened to one row per sample.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="db5"
-        Any discrete wavelet of PyWavelets, or a custom one.
+        A discrete wavelet of PyWavelets, or a custom one.
 
     decomposition : {"dwt", "stationary", "packet"}, default="dwt"
         The kind of transform:
@@ -35,41 +35,44 @@ class WaveletTransformer(BaseWaveletTransformer):
           as many coefficients as samples (``3 * level + 1`` times in two dimensions).
           They are those of PyWavelets' ``swt`` with ``norm=True``. Signals may have any
           length;
-        - "packet": wavelet packets. Details are split as well, so that frequencies
-          within an octave are told apart. `basis` chooses the packets.
+        - "packet": wavelet packets. Details are split, too. This separates frequencies
+          within an octave. `basis` chooses the packets.
 
     basis : {"best", "full", "discriminant"} or list of str, default="best"
-        Which wavelet packets, where ``decomposition="packet"``:
+        The choice of packets for ``decomposition="packet"``:
 
-        - "best": those of least L1 norm over the signals, the best basis [1]_ of at least
-          one level;
-        - "full": all of the last level;
-        - "discriminant": those that tell most about `y`. Of classes, the energies differ
-          most by Hellinger's distance: the local discriminant basis [2]_. Of numbers, the
-          squared correlations of `y` with the energies of coefficients add up to most;
+        - "best": the best basis [1]_. It has the smallest L1 norm over the signals, and
+          at least one level;
+        - "full": all packets of the last level;
+        - "discriminant": the packets that tell most about `y`. For classes, this is the
+          local discriminant basis [2]_: the Hellinger distance between the energies of
+          the classes is largest. For numbers, the sum of the squared correlations of `y`
+          with the energies of coefficients is largest;
         - a list of PyWavelets' paths, the leaves of a tree: ``["aa", "ad", "d"]``.
 
     level : int, default=None
-        The number of levels, of packets the largest. By default PyWavelets' maximum for
-        the shortest axis, and at least 1; or that of the longest path in `basis`. A
-        larger value raises a warning.
+        The number of levels. For packets it is the maximum number. By default it is
+        PyWavelets' maximum for the shortest axis, but at least 1; with a list as `basis`,
+        the length of the longest path. A value above PyWavelets' maximum raises a
+        warning.
 
     mode : {"auto", "symmetric", "zero", "constant", "periodic", "smooth", \
             "periodization", "reflect", "antisymmetric", "antireflect"}, default="auto"
-        How signals are continued beyond their ends. "periodization" makes as many
-        coefficients as there are samples (where lengths stay even), others a few more.
-        "auto" is "symmetric". The stationary transform has "periodization" only.
+        The extension of signals beyond their ends. With "periodization" there are as many
+        coefficients as samples, if the length is even at each level. With other modes
+        there are a few more. "auto" is "symmetric". The stationary transform has
+        "periodization" only.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes: 1 for series, 2 for images, 3 for volumes.
 
     signal_shape : tuple of int, default=None
-        For a two-dimensional `X` whose rows are flattened samples: their shape, as
-        ``(height, width)`` or ``(n_channels, height, width)`` when ``ndim=2``.
+        The shape of samples that are flattened to the rows of `X`. With ``ndim=2`` it is
+        ``(height, width)`` or ``(n_channels, height, width)``.
 
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is the device of `X` for a tensor, and the CPU for an
-        array.
+        The device to compute on. "auto" is the device of `X` if it is a tensor, and the
+        CPU for an array.
 
     Attributes
     ----------
@@ -77,21 +80,22 @@ class WaveletTransformer(BaseWaveletTransformer):
         The wavelet.
 
     filter_bank_ : ndarray of shape (1, 1, 4, filter_length)
-        ``dec_lo, dec_hi, rec_lo, rec_hi``.
+        The filters ``dec_lo, dec_hi, rec_lo, rec_hi``.
 
     level_ : int
         The number of levels.
 
     layout_ : CoeffLayout
-        Where each coefficient stands: ``layout_.unflatten(Xt[i])`` is what
-        ``pywt.waverec`` (``waverec2``, ``waverecn``) takes; of packets, a dict of arrays
-        by path.
+        The position of each coefficient. ``layout_.unflatten(Xt[i])`` is in the format of
+        ``pywt.waverec`` (``waverec2``, ``waverecn``). For packets it is a dict from paths
+        to arrays.
 
     basis_ : list of str
-        The names of the bands of ``layout_``; of packets, PyWavelets' paths.
+        The names of the bands of ``layout_``. Those of packets are PyWavelets' paths.
 
     condition_number_ : float
-        How far the transform is from keeping the energy; 1 for orthonormal filters.
+        The largest factor by which relative errors of coefficients can grow on the way
+        back to signals. It is 1 for orthonormal filters.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
@@ -104,7 +108,7 @@ class WaveletTransformer(BaseWaveletTransformer):
 
     See Also
     --------
-    AdaptiveWaveletTransformer : The same with a wavelet that adapts to the data.
+    AdaptiveWaveletTransformer : The same transform with a wavelet that is learned.
 
     References
     ----------

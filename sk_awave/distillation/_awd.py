@@ -34,65 +34,67 @@ def _head_has(method):
 class AWDClassifier(ClassifierMixin, BaseAWD):
     """Distil a network into a sparse linear classifier of wavelet features.
 
-    A teacher is trained, a wavelet learned in which both the signals and the teacher's
-    attributions are sparse, and a linear model fitted to features of its coefficients:
-    adaptive wavelet distillation [1]_. Predictions do not need the teacher.
+    Adaptive wavelet distillation [1]_ has three steps. A teacher is trained. A wavelet is
+    learned in which both the signals and the attributions of the teacher are sparse. A
+    linear model, the head, is fitted to features of the wavelet coefficients. Predictions
+    do not need the teacher.
 
     Parameters
     ----------
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
-        The model to distill. An estimator, such as a skorch net, is cloned and trained in
-        `fit` and so, in a cross-validation, in each fold; a skorch net, on the indices of
-        the labels in ``classes_``. A model that is trained already is given in a
+        The model to distil. An estimator, such as a skorch net, is cloned and trained in
+        `fit`, so in each fold of a cross-validation. The targets of a skorch net are
+        indices into ``classes_``. If the model is already trained, pass it in a
         `FrozenEstimator` or a `Teacher`, or as a module or a function. A `Teacher` also
-        says what is asked of the model, of an estimator that is still to be trained,
-        too. By default a small :class:`~sklearn.neural_network.MLPClassifier` on scaled
+        sets the method and the target; its model need not be trained yet. By default, the
+        teacher is a small :class:`~sklearn.neural_network.MLPClassifier` on scaled
         samples.
 
     transformer : transformer, default=None
-        The wavelet transform to learn, of which a clone is fitted; by default
-        ``AdaptiveWaveletTransformer()``. With a fixed
-        `WaveletTransformer` no teacher is trained. That is a baseline of the same form.
+        The wavelet transform to learn. A clone of it is fitted. By default it is
+        ``AdaptiveWaveletTransformer()``. A fixed `WaveletTransformer` needs no teacher;
+        it is a baseline of the same form.
 
     features : "auto", transformer or None, default="auto"
-        What the head is given:
+        The features that the head is fitted to:
 
-        - "auto": the coefficients and, beside them, the largest absolute values, mean and
-          standard deviation of each band (see `SubbandPooling`): what happens at a
-          certain time, and what happens at any time. The L1 penalty of the head chooses
-          among them;
-        - a transformer that summarises the coefficients, such as `SubbandPooling`: an
-          unfitted one, whose parameter `transformer` is left unset, and is set to the
+        - "auto": the coefficients, and the largest absolute values, the mean and the
+          standard deviation of each band (see `SubbandPooling`). Coefficients describe
+          events at a certain time; statistics describe events at any time. The L1 penalty
+          of the head chooses among them;
+        - a transformer that summarises the coefficients, such as `SubbandPooling`. It
+          must be unfitted. Leave its parameter `transformer` unset: it is set to the
           learned one;
         - None: the coefficients alone.
 
-        Coefficients and statistics that vary by rounding errors only are left out.
-        Where `transformer` is no wavelet transformer but summarises one itself, as
-        ``SubbandPooling(AdaptiveWaveletTransformer())`` does, "auto" and None are what it
-        returns.
+        Coefficients and statistics that vary by rounding errors only are left out. If
+        `transformer` itself summarises a wavelet transformer, as in
+        ``SubbandPooling(AdaptiveWaveletTransformer())``, then "auto" and None both mean
+        its output.
 
     estimator : classifier, default=None
-        The head, by default an L1-regularised logistic regression on scaled features,
-        whose strength a cross-validation within the training samples chooses.
+        The head. By default it is an L1-regularised logistic regression on scaled
+        features. A cross-validation within the training samples chooses its strength.
 
     ratios : array-like of shape (n_ratios,), default=None
-        Candidates for the `attribution_ratio` of the transformer, of which a
-        cross-validation chooses: in each fold a teacher is trained, and the wavelets are
-        learned from it along the path of `adaptive_wavelet_path`. By default the
-        transformer has the ratio that it has.
+        Candidates for the `attribution_ratio` of the transformer. A cross-validation
+        chooses among them. In each fold a teacher is trained, and wavelets are learned
+        from it along the path of `adaptive_wavelet_path`. By default, the
+        `attribution_ratio` of the transformer is used.
 
     cv : int, cross-validation generator or iterable, default=None
-        The folds that choose among `ratios`, five by default.
+        The folds of the choice among `ratios`. By default there are five.
 
     scoring : str or callable, default=None
-        How heads are scored in them; by default by their `score`.
+        The score of a head in the choice among `ratios`. By default it is the head's
+        `score`.
 
     n_jobs : int, default=None
         The number of folds in parallel.
 
     random_state : int, RandomState instance or None, default=None
-        For the default teacher, transformer and head.
+        The seed of the default teacher, transformer and head.
 
     verbose : int, default=0
         With 1 each stage and the scores of each fold are logged. The transformer has a
@@ -101,29 +103,29 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
     Attributes
     ----------
     teacher_ : estimator, Teacher, torch.nn.Module or callable
-        The trained teacher; absent if `transformer` learns nothing.
+        The trained teacher. It does not exist if `transformer` learns nothing.
 
     transformer_ : transformer
         The transformer with the learned wavelet, ``transformer_.wavelet_``.
 
     features_ : transformer
-        From signals to the features of the head.
+        The transformer from signals to the features of the head.
 
     estimator_ : classifier
         The fitted head.
 
     ratio_ : float
-        The ratio with the best mean score, the smallest one if there are several; only
-        with `ratios`, as the next two.
+        The ratio with the best mean score; of several, the smallest. It only exists with
+        `ratios`.
 
     ratios_ : ndarray of shape (n_ratios,)
-        The ratios in increasing order.
+        The ratios in increasing order. They only exist with `ratios`.
 
     scores_ : ndarray of shape (n_ratios, n_folds)
-        The score at each ratio in each fold.
+        The score at each ratio in each fold. They only exist with `ratios`.
 
     student_ : Pipeline
-        `features_` and `estimator_`: all that predictions need.
+        The pipeline of `features_` and `estimator_`. Predictions need nothing else.
 
     classes_ : ndarray of shape (n_classes,)
         The class labels.
@@ -136,7 +138,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 
     See Also
     --------
-    AWDRegressor : The same for regression.
+    AWDRegressor : Distils a network for regression.
 
     References
     ----------
@@ -174,7 +176,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of ``classes_``.
+            The probabilities, in the order of ``classes_``.
         """
         features = self._to_features(X)
         return self.estimator_.predict_proba(features)
@@ -191,7 +193,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         Returns
         -------
         values : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Distances to the separating planes.
+            The values, one column per class if there are more than two.
         """
         features = self._to_features(X)
         return self.estimator_.decision_function(features)
@@ -209,7 +211,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         return y
 
     def _teacher_target(self, y):
-        """Return what the teacher is trained on: nets of skorch know indices only."""
+        """Return the targets of the teacher: nets of skorch take indices only."""
         net = trainable_net(self.teacher)
         if net is None:
             return y
@@ -236,32 +238,33 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 class AWDRegressor(RegressorMixin, BaseAWD):
     """Distil a network into a sparse linear regression on wavelet features.
 
-    A teacher is trained, a wavelet learned in which both the signals and the teacher's
-    attributions are sparse, and a linear model fitted to features of its coefficients:
-    adaptive wavelet distillation [1]_. Predictions do not need the teacher.
+    Adaptive wavelet distillation [1]_ has three steps. A teacher is trained. A wavelet is
+    learned in which both the signals and the attributions of the teacher are sparse. A
+    linear model, the head, is fitted to features of the wavelet coefficients. Predictions
+    do not need the teacher.
 
     Parameters
     ----------
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
-        As in `AWDClassifier`; by default a small
+        The model to distil, as in `AWDClassifier`. By default, the teacher is a small
         :class:`~sklearn.neural_network.MLPRegressor` on scaled samples and targets.
 
     transformer : transformer, default=None
-        As in `AWDClassifier`.
+        The wavelet transform to learn, as in `AWDClassifier`.
 
     features : "auto", transformer or None, default="auto"
-        As in `AWDClassifier`.
+        The features that the head is fitted to, as in `AWDClassifier`.
 
     estimator : regressor, default=None
-        The head, by default a Lasso on scaled features and target, whose strength a
-        cross-validation within the training samples chooses.
+        The head. By default it is a Lasso on scaled features and targets. A
+        cross-validation within the training samples chooses its strength.
 
     ratios, cv, scoring, n_jobs
-        As in `AWDClassifier`.
+        See `AWDClassifier`.
 
     random_state : int, RandomState instance or None, default=None
-        For the default teacher and transformer.
+        The seed of the default teacher and transformer.
 
     verbose : int, default=0
         As in `AWDClassifier`.
@@ -269,29 +272,29 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     Attributes
     ----------
     teacher_ : estimator, Teacher, torch.nn.Module or callable
-        The trained teacher; absent if `transformer` learns nothing.
+        The trained teacher. It does not exist if `transformer` learns nothing.
 
     transformer_ : transformer
         The transformer with the learned wavelet, ``transformer_.wavelet_``.
 
     features_ : transformer
-        From signals to the features of the head.
+        The transformer from signals to the features of the head.
 
     estimator_ : regressor
         The fitted head.
 
     ratio_ : float
-        The ratio with the best mean score, the smallest one if there are several; only
-        with `ratios`, as the next two.
+        The ratio with the best mean score; of several, the smallest. It only exists with
+        `ratios`.
 
     ratios_ : ndarray of shape (n_ratios,)
-        The ratios in increasing order.
+        The ratios in increasing order. They only exist with `ratios`.
 
     scores_ : ndarray of shape (n_ratios, n_folds)
-        The score at each ratio in each fold.
+        The score at each ratio in each fold. They only exist with `ratios`.
 
     student_ : Pipeline
-        `features_` and `estimator_`: all that predictions need.
+        The pipeline of `features_` and `estimator_`. Predictions need nothing else.
 
     n_features_in_ : int
         The number of values of a sample.
@@ -301,7 +304,7 @@ class AWDRegressor(RegressorMixin, BaseAWD):
 
     See Also
     --------
-    AWDClassifier : The same for classification.
+    AWDClassifier : Distils a network for classification.
 
     References
     ----------

@@ -151,19 +151,19 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         X : array-like of the fitted shape
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Labels, for a teacher with ``target="label"``.
+            The labels, for a teacher with ``target="label"``.
 
         Returns
         -------
         scores : ndarray of shape (n_samples, n_coeffs) or \
                 (n_targets, n_samples, n_coeffs)
-            The scores of `TransformImportance`, in the order of the coefficients; of each
-            target where there are several.
+            The scores of `TransformImportance`, in the order of the coefficients. If
+            there are several targets, there is one array of scores per target.
 
         Raises
         ------
         ValueError
-            If there is no teacher, as the wavelet is fixed.
+            If the wavelet is fixed, as there is no teacher then.
         """
         check_is_fitted(self)
         if not hasattr(self, "teacher_"):
@@ -186,37 +186,37 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         return Pipeline([("features", self.features_), ("estimator", self.estimator_)])
 
     def get_feature_names_out(self, input_features=None):
-        """Name the features that the linear model is given.
+        """Name the features of the linear model.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the columns of `X`. They are only compared with those in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Names of coefficients, or of their statistics.
+            The names of coefficients, or of their statistics.
         """
         check_is_fitted(self)
         return self.features_.get_feature_names_out(input_features)
 
     def report(self, X, y, *, cv=5, wavelets=None, n_jobs=None) -> DistillationReport:
-        """Compare student, teacher and honest baselines by cross-validation.
+        """Compare the student, its teacher and baselines by cross-validation.
 
         The report has the three desiderata of Murdoch et al. (2019):
 
-        - predictive accuracy: of the student, the teacher, and the same head on raw
-          samples, on the features of db5 and on those of the best fixed wavelet. An inner
-          cross-validation chooses the latter;
-        - descriptive accuracy: the student's agreement with the teacher;
-        - relevancy: how much there is to read.
+        - predictive accuracy of the student, of the teacher, and of the same head on raw
+          samples, on features of db5, and on features of the best fixed wavelet. An inner
+          cross-validation chooses the best fixed wavelet;
+        - descriptive accuracy: the agreement of the student with the teacher;
+        - relevancy: the number of features that a reader must look at.
 
-        All wavelets are compared at the student's level. Everything is refitted in each
-        fold but what is frozen. The default head chooses its strength anew for each
-        contender; give an `estimator` that does so, too, or its strength favours one of
-        them. After a search, report its ``best_estimator_`` on samples that the search
-        has not seen: on those it has, the student that was chosen on them looks too good.
+        All wavelets have the level of the student. In each fold everything is refitted
+        that is not frozen. The default head chooses its strength for each contender
+        separately. An `estimator` of your own should do so, too; otherwise its strength
+        favours one contender. After a search, report its ``best_estimator_`` on samples
+        that the search has not seen: on the others, its score is too optimistic.
 
         Parameters
         ----------
@@ -225,17 +225,17 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         y : array-like of shape (n_samples,)
             The target.
         cv : int, cross-validation generator or iterable, default=5
-            The folds, the same for all.
+            The folds. They are the same for all contenders.
         wavelets : list of str, default=None
-            The candidates for the best fixed wavelet, by default Haar and a few of the
-            Daubechies, symlet and coiflet families.
+            The candidates for the best fixed wavelet. By default they are Haar and a few
+            of the Daubechies, symlet and coiflet families.
         n_jobs : int, default=None
             The number of folds in parallel.
 
         Returns
         -------
         report : DistillationReport
-            A table, with a text and an HTML form and ``to_frame()``.
+            The report. It prints as a table, also in notebooks, and has ``to_frame()``.
         """
         return make_report(self, X, y, cv=cv, wavelets=wavelets, n_jobs=n_jobs)
 
@@ -266,7 +266,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         Returns
         -------
         transformer : transformer
-            It goes without the teacher, as the student does.
+            The fitted transformer, without the teacher.
         """
         learner = find_learner(transformer)
         learner.set_params(teacher=self._ask(fitted["teacher_"], y))
@@ -303,7 +303,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         return y
 
     def _ask(self, model, y):
-        """Return a trained model as a teacher of which is asked what the user asks."""
+        """Return a trained model as a teacher, with the user's method and target."""
         own = self.teacher
         if isinstance(own, Teacher) and not own.is_trained:
             return own.replace(model=model)
@@ -318,7 +318,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         return self._default_head() if self.estimator is None else self.estimator
 
     def _make_features(self, transformer):
-        """Return what makes features of signals by a fitted transformer."""
+        """Return a transformer from signals to features, by a fitted transformer."""
         if isinstance(self.features, BaseEstimator):
             return features_of(transformer, self.features)
         features = FrozenEstimator(transformer)

@@ -1,4 +1,4 @@
-"""Ctrl-C in the training of others, who keep it to themselves."""
+"""Ctrl-C in training loops of other packages that hide it."""
 
 import warnings
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from sk_awave.attribution._estimators import is_skorch_class
 
 @contextmanager
 def ctrl_c_raises(model):
-    """Raise KeyboardInterrupt after a training that it has ended.
+    """Raise KeyboardInterrupt after a training that was ended by Ctrl-C.
 
     A skorch net that is interrupted returns as if it had been trained, and so does a
     network of scikit-learn, with a warning. A callback that ends the training of a net,
@@ -19,7 +19,8 @@ def ctrl_c_raises(model):
     Parameters
     ----------
     model : estimator
-        What is trained in this context: a net, a pipeline that ends with one, or another.
+        The model that is trained in this context: a net, a pipeline that ends with one,
+        or any other.
     """
     last = model[-1] if isinstance(model, Pipeline) else model
     if is_skorch_class(last):
@@ -38,7 +39,7 @@ def ctrl_c_raises(model):
 
 @contextmanager
 def _watching(net):
-    """Note what interrupts the loop of a net, and raise it again in the end."""
+    """Note an interruption of the loop of a net, and raise it again in the end."""
     from sk_awave.engine._adam import is_stop_request
 
     caught, fit_loop = [], net.fit_loop

@@ -9,7 +9,7 @@ from sk_awave.feature_extraction._base import BaseContainer
 
 
 def find_learner(transformer):
-    """Return what learns within a transformer that may summarise it."""
+    """Return the learner within a transformer that may summarise it."""
     while not isinstance(transformer, AdaptiveWaveletTransformer | FrozenEstimator):
         if not hasattr(transformer, "transformer"):
             break
@@ -34,7 +34,7 @@ def wavelet_of(transformer):
 
 
 def with_wavelet(transformer, wavelet):
-    """Put a wavelet in the place of the learned one, within what summarises it."""
+    """Put a wavelet in the place of the learned one, within a transformer around it."""
     transformer = unfreeze(transformer)
     if not isinstance(transformer, BaseContainer):
         return wavelet

@@ -34,25 +34,27 @@ class DistillationReport:
     metric : str
         "accuracy" or "R2".
     rows : tuple of dict
-        For each contender: "model", "score" (mean over the folds), "standard error",
-        "minus student" (the score less that of the student), "paired standard error" (of
-        this difference, over the same folds), "features" (the weights that are not zero,
-        in the last fold) and "us / sample" (prediction time in microseconds, the
-        transform included).
+        The results of each contender:
+
+        - "model": its name;
+        - "score": the mean over the folds, and its "standard error";
+        - "minus student": the score minus the score of the student, and the "paired
+          standard error" of this difference over the same folds;
+        - "features": the number of nonzero weights in the last fold;
+        - "us / sample": the prediction time in microseconds, including the transform.
     fidelity : float or None
-        The student's accuracy or R2 in predicting the teacher's predictions; None where
-        the wavelet is fixed, and so without a teacher.
+        The accuracy or R2 of the student as a predictor of the teacher's predictions.
+        None if the wavelet is fixed, as there is no teacher then.
     best_wavelets : tuple of str
-        What "best fixed wavelet" was in each fold; empty, as there is no such contender,
-        where the student has no wavelet.
+        The best fixed wavelet in each fold. It is empty if the student has no wavelet.
     level : int or None
         The level of all wavelets that are compared.
     n_taps : int or None
-        The taps of the learned filter.
+        The number of taps of the learned filter.
     n_coeffs : int or None
-        The coefficients of a sample.
+        The number of coefficients of a sample.
     n_values : int
-        The values of a sample: what `n_coeffs` is to be compared with.
+        The number of values of a sample, to compare with `n_coeffs`.
 
     Examples
     --------
@@ -240,7 +242,7 @@ def trainable_net(teacher):
 
 
 def _are_indices(predicted, model):
-    """Tell whether what a teacher predicts are indices of labels, as nets do."""
+    """Tell whether a teacher predicts indices of labels, as nets do."""
     if trainable_net(model.teacher) is not None:
         return is_classifier(model)
     words = is_classifier(model) and not np.issubdtype(model.classes_.dtype, np.number)
@@ -324,7 +326,7 @@ def _standard_error(values):
 
 
 def _count_features(model):
-    """Count the features that a linear model uses, None where there is no such model."""
+    """Count the features that a linear model uses; None if there is no such model."""
     while not hasattr(model, "coef_"):
         for name in ("best_estimator_", "estimator_", "regressor_"):
             if hasattr(model, name):

@@ -9,16 +9,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 class RoundingSelector(SelectorMixin, BaseEstimator):
     """Drop coefficients that vanish in single precision.
 
-    A learned wavelet can make some coefficients vanish for all signals. Scaling them to
-    unit variance would make features of noise, other ones in each dtype. Only for
-    features of one unit, as coefficients are.
+    A learned wavelet can make some coefficients vanish for all signals. If they were
+    scaled to unit variance, rounding errors would become features. All features must have
+    the same unit, as coefficients have.
 
     Attributes
     ----------
     support_ : ndarray of shape (n_features,)
-        Whether the standard deviation of a feature exceeds ten rounding errors, in single
-        precision, of the feature with the largest one. All features are kept if none
-        varies.
+        A mask, True if the standard deviation of a feature exceeds ten rounding errors,
+        in single precision, of the largest standard deviation. If no feature varies, all
+        are kept.
     """
 
     def fit(self, X, y=None):

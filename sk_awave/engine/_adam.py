@@ -50,7 +50,7 @@ class ShuffledRows:
 
 
 class _LossModule(nn.Module):
-    """A function of parameters as a module, whose output is its own loss."""
+    """A function of parameters as a module; its output is its own loss."""
 
     def __init__(self, function: Callable, theta: np.ndarray):
         super().__init__()
@@ -82,16 +82,16 @@ class _Net(skorch.NeuralNet):
 
 @dataclass
 class Adam(Params, Solver):
-    """Mini-batch Adam [1]_, on skorch, for data that is large.
+    """Mini-batch Adam [1]_ on skorch, for large data.
 
     Parameters
     ----------
     batch_size : int, default=None
-        The samples of a mini-batch, by default at most 200.
+        The number of samples in a mini-batch. By default it is at most 200.
     learning_rate : float, default=0.01
         The step size.
     callbacks : list of skorch.callbacks.Callback, default=None
-        Passed to skorch: early stopping, learning-rate schedules, logging.
+        Callbacks of skorch, such as early stopping, learning-rate schedules and logging.
 
     References
     ----------
@@ -148,16 +148,16 @@ class Adam(Params, Solver):
     ) -> Solution:
         """Minimise a function from a start; see `Solver`.
 
-        An iteration is an epoch; `PATIENCE` epochs without progress end the run.
+        An iteration is an epoch. The run ends after `PATIENCE` epochs without progress.
 
         Parameters
         ----------
         function, theta, max_iter, tol, seed, callback
             See `Solver`.
         keep_best : bool, default=True
-            Whether to return the best epoch, or the last finite one.
+            True to return the best epoch, False to return the last finite one.
         optimizer_state : mapping, default=None
-            The `Solution.optimizer_state` of an earlier run to go on from.
+            The `Solution.optimizer_state` of an earlier run that this run continues.
 
         Returns
         -------

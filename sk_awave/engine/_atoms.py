@@ -1,4 +1,4 @@
-"""The norms of synthesis atoms, by which banks that are not orthonormal are weighed.
+"""The norms of synthesis atoms: weights for banks that are not orthonormal.
 
 Note [norms of atoms]
     The L1 norm of coefficients rewards a bank for making details small and their atoms

@@ -1,4 +1,4 @@
-"""What terms are made of: some of the signals, their coefficients and scores."""
+"""The input of terms: some of the signals, their coefficients and scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Maps:
     layout : CoeffLayout
     filters : tensor of shape (..., level or 1, ndim or 1, 4, K)
     like : tensor
-        What has the dtype and the device of the signals.
+        A tensor with the dtype and the device of the signals.
     collects : bool, default=False
-        Whether factors are new leaves, which collect the gradients of many batches;
-        `take_gradients` takes these further. By default the graph goes on to the filters.
+        True if factors are new leaves. They collect the gradients of many batches, and
+        `take_gradients` returns these. By default the graph goes on to the filters.
     weighs_atoms : bool, default=False
-        Whether details count with the norms of their synthesis atoms.
+        True if details count with the norms of their synthesis atoms.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Batch:
             or None
         The teacher's gradients with respect to its input, for each target.
     y : tensor of shape (n_rows, ...) or None
-        What is known of each signal.
+        The target of each signal.
     n : int
         The number of all signals, over which terms are means.
     maps : Maps
@@ -114,8 +114,8 @@ class Batch:
         If the batch is a part of all signals, returns rows (n_values, *signal_shape) with
         the second moments of these, divided by n; None where they are no fewer.
     by_band : bool, default=False
-        Whether norms are not summed over bands, which are of equal size, but returned for
-        each in a last axis.
+        True if norms are not summed over bands, but returned for each band in a last
+        axis. All bands must have the same size.
     """
 
     x: Tensor

@@ -54,12 +54,12 @@ class _Run:
 
 
 class BFGS(Solver):
-    """BFGS with a dense Hessian, from signals taken all together.
+    """BFGS with a dense Hessian, on all signals together.
 
-    The weak Wolfe line search by bisection suits kinks (Lewis & Overton 2013), at which
-    it can stall nevertheless although there is a way down. A stall is therefore followed
-    by a second run with a clear memory, a third with the kinks smoothed away, and a last
-    one without smoothing.
+    The L1 norm has kinks. The weak Wolfe line search by bisection suits functions with
+    kinks (Lewis & Overton 2013), but it can stall at a kink that is not a minimum. After
+    a stall the solver therefore runs again: first with a reset Hessian, then with the
+    kinks smoothed, and at last without smoothing.
 
     Examples
     --------

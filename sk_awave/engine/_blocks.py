@@ -60,7 +60,7 @@ class Block:
 
 
 class Summary(NamedTuple):
-    """What must be known of all blocks before any is evaluated.
+    """Facts about all blocks that are needed before any is evaluated.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class SummedObjective:
     Parameters
     ----------
     template : Objective
-        One without rows, which says what the objective is, with the scales of all.
+        An objective without rows, with the terms, and with the scales of all signals.
     blocks : Blocks
     """
 
@@ -170,7 +170,7 @@ class SummedObjective:
         return self.template.total(report)
 
     def layout_at(self, filters: Tensor, smoothing: float = 0.0) -> CoeffLayout:
-        """Return the transform at filters, which may be chosen by them and the signals.
+        """Return the transform at filters; they and the signals may choose it.
 
         Parameters
         ----------

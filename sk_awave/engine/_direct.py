@@ -1,8 +1,8 @@
 """Objectives of norms alone, by the kernel and without a graph of torch.
 
-A norm of few signals takes the kernel a twentieth of a millisecond, with its slopes. The
-operations of torch around it, from parameters to filters and back, take twenty times as
-long, which is what learning from small data would consist of.
+For few signals, the kernel computes a norm and its slopes in a twentieth of a
+millisecond. The operations of torch around it, from parameters to filters and back, take
+twenty times as long. They would dominate learning from small data.
 """
 
 import math
@@ -26,7 +26,7 @@ class Norm:
     data : tensor of shape (n, n_channels, *signal_shape)
         Signals, or gradients of which scores are made.
     is_adjoint : bool
-        Whether they are gradients, and the map is the adjoint of synthesis.
+        True if the data are gradients, and the map is the adjoint of synthesis.
     """
 
     def __init__(self, layout: CoeffLayout, data: Tensor, is_adjoint: bool):
@@ -101,9 +101,9 @@ def weighted_norms(
     Parameters
     ----------
     bank : FilterBank
-        What makes filters of parameters.
+        The map from parameters to filters.
     norms : list of (Norm, float, float)
-        With strengths, and the scales of their data.
+        The norms, with their strengths and the scales of their data.
     parameters : ndarray of shape (..., *bank.original.shape)
     smoothing : float, default=0
     """

@@ -27,7 +27,7 @@ class Fixed(nn.Identity):
     Parameters
     ----------
     tags : frozenset of str, default=frozenset()
-        What is known of them.
+        The properties of these filters.
     """
 
     needs = "finite filters"
@@ -80,29 +80,36 @@ class FilterBank(nn.Module):
     Parameters
     ----------
     filters : array-like of shape (n_levels or 1, n_axes or 1, 4, K)
-        ``dec_lo, dec_hi, rec_lo, rec_hi`` in PyWavelets' order and time direction, for
-        each level (the finest first) and axis or shared by them. `K` is even.
+        The filters ``dec_lo, dec_hi, rec_lo, rec_hi``, in PyWavelets' order and time
+        direction, of each level (the finest first) and axis. If all share them, these
+        axes have length 1. The number of taps K is even.
     parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"} or \
             Module, default="orthogonal"
-        - "orthogonal": M - 1 rotation angles of a lattice of 2 M taps. Every value gives
-          an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang 1988).
-        - "biorthogonal": 2 M - 2 angles and skews of a lattice of 2 M taps. Every value
-          reconstructs exactly, with a vanishing moment on each side; see `Biorthogonal`.
+        The parameters that are learned:
+
+        - "orthogonal": K / 2 - 1 rotation angles of a lattice with K taps. All angles
+          give an exactly orthonormal bank with a vanishing moment (Vaidyanathan & Hoang
+          1988);
+        - "biorthogonal": K - 2 angles and skews of a lattice with K taps. All of them
+          give a bank that reconstructs exactly, with a vanishing moment on each side; see
+          `Biorthogonal`;
         - "symmetric": the taps of the symmetric lifting steps of a biorthogonal wavelet
-          of linear phase. Every value reconstructs exactly, has a vanishing moment on
-          each side, and is symmetric (Sweldens 1996).
-        - "free": the low-pass filter ``rec_lo``; the high-pass is its alternating flip.
-          A wavelet only as far as penalties make it one (Ha et al. 2021); `Free` sets
-          their strengths.
-        - "fixed": nothing is learned; any bank, such as a biorthogonal one;
-        - a module of your own, whose ``forward`` maps parameters to filters and whose
-          ``right_inverse`` maps them back, with ``tags`` that say what always holds and
-          perhaps ``terms`` that keep it a wavelet; see the page on extending.
+          of linear phase. All taps give a bank that reconstructs exactly, has a vanishing
+          moment on each side, and is symmetric (Sweldens 1996);
+        - "free": the low-pass filter ``rec_lo``. The high-pass is its alternating flip.
+          Only penalties keep the bank close to a wavelet (Ha et al. 2021); `Free` sets
+          their strengths;
+        - "fixed": none. Any bank is allowed, such as a biorthogonal one;
+        - a module of your own. Its ``forward`` maps parameters to filters, and its
+          ``right_inverse`` maps filters to parameters. Its ``tags`` are the properties
+          that always hold. It may have ``terms`` that keep the bank a wavelet. See the
+          page on extending.
 
     Attributes
     ----------
     original : torch.nn.Parameter
-        What is learned. Float64, so that float32 data does not limit the filters.
+        The parameters that are learned. They are float64, so that float32 data does not
+        limit the precision of the filters.
 
     Raises
     ------
@@ -174,15 +181,15 @@ class FilterBank(nn.Module):
         wavelet : str or pywt.Wavelet
             A discrete wavelet.
         parametrization : str or Module, default="orthogonal"
-            See the class.
+            The parametrization; see the class.
         n_levels, n_axes : int, default=1
-            How many levels and axes have filters of their own.
+            The number of levels and axes that have filters of their own.
         filter_length : int, default=None
-            The number of taps, even and at least those of the wavelet. Zeros (zero angles
-            of the lattice) fill the wavelet up.
+            The number of taps. It is even and at least the number of taps of the wavelet.
+            A shorter wavelet is padded with zeros (zero angles of the lattice).
         shift : int, default=None
-            How many of these zeros stand before ``rec_lo``; an even number. By default
-            none, and about half of them for a biorthogonal wavelet.
+            The number of zeros before ``rec_lo``, even. By default it is 0, or about half
+            of all zeros for a biorthogonal wavelet.
 
         Returns
         -------
@@ -191,7 +198,7 @@ class FilterBank(nn.Module):
         Raises
         ------
         ValueError
-            If the wavelet is unknown, or the parametrization cannot represent it.
+            If the wavelet is unknown, or if the parametrization cannot represent it.
         """
         wavelet = as_wavelet(wavelet)
         filters = np.array(wavelet.filter_bank, dtype=float)
@@ -237,7 +244,7 @@ class FilterBank(nn.Module):
 
     @property
     def is_biorthogonal(self) -> bool:
-        """Tell if it reconstructs at any parameters, and is not only orthonormal."""
+        """Tell if it reconstructs at any parameters without being always orthonormal."""
         return "reconstructs" in self.tags and "orthonormal" not in self.tags
 
     def forward(self) -> Tensor:
@@ -263,7 +270,8 @@ class FilterBank(nn.Module):
     def inner(self) -> "FilterBank | None":
         """Return the bank that is learned before this one, from the same parameters.
 
-        None where the parametrization has no such, or does not have these filters.
+        It is None if the parametrization has no such bank, or if that bank cannot have
+        these filters.
         """
         restrict = getattr(self.parametrization, "restrict", None)
         original = None if restrict is None else restrict(self.original.detach())

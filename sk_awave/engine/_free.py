@@ -10,8 +10,8 @@ from sk_awave.engine._terms import Term, wavelet_terms
 class Free(Params, nn.Module):
     """The low-pass filter itself is the parameter, as in Ha et al. (2021).
 
-    The high-pass is its alternating flip. It is a wavelet only as far as the terms of the
-    objective that belong to this bank make it one.
+    The high-pass filter is its alternating flip. Only the terms of this bank in the
+    objective keep the filters close to a wavelet.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The compiled kernel as a linear map: what serves data on the CPU where it was built.
+"""The compiled kernel as a linear map, for data on the CPU where it was built.
 
 ``cpp/transform.cpp`` says how it works. It takes the discrete and the stationary
 transform, float32 and float64, any filters and boundary mode; maps of torch serve all
@@ -119,7 +119,7 @@ class Kernel(LinearMap):
         smoothing: float = 0.0,
         **results: Tensor,
     ) -> None:
-        """Do a task, whose results are written to their places."""
+        """Do a task; its results are written to their places."""
         n_banks = math.prod(pairs.shape[:-4])
         call = Call(self, task, n_banks, x, y)
         places = {name: result.data_ptr() for name, result in results.items()}

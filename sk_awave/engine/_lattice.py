@@ -147,14 +147,14 @@ def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
 def polish(
     make: Callable[[Tensor], Tensor], parameters: np.ndarray, taps: np.ndarray
 ) -> np.ndarray:
-    """Refine the parameters of long filters, whose tiny end taps the peeling amplifies.
+    """Refine the parameters of long filters: the peeling amplifies their tiny end taps.
 
     Parameters
     ----------
     make : callable
         Maps parameters to taps.
     parameters : ndarray of shape (p,)
-        Where to start.
+        The start.
     taps : ndarray of shape (n,)
         The filters that the parameters are to make.
     """

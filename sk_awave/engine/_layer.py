@@ -39,28 +39,28 @@ def _as_real(x: Tensor, name: str) -> Tensor:
 class MultilevelDWT(nn.Module):
     """Multilevel wavelet transform as a layer, with learned or fixed filters.
 
-    The coefficients are PyWavelets', for every boundary mode and every length, and
-    differentiable with respect to the signal and to the filters.
+    The coefficients are those of PyWavelets, for every boundary mode and every length.
+    They are differentiable with respect to the signal and to the filters.
 
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="db5"
-        The wavelet, or where learning starts from.
+        The wavelet, or the wavelet that learning starts from.
     level : int, default=None
-        The number of levels. By default PyWavelets' maximum for the length of the
-        signal, and at least 1; needed when `per_level`.
+        The number of levels. By default it is PyWavelets' maximum for the length of the
+        signal, but at least 1. It is required if `per_level` is True.
     mode : str, default="symmetric"
         One of PyWavelets' nine boundary modes.
     ndim : int, default=1
-        How many trailing axes are transformed.
+        The number of trailing axes that are transformed.
     parametrization : {"orthogonal", "biorthogonal", "symmetric", "free", "fixed"}, \
             default="orthogonal"
-        What is learned: the angles of an orthonormal lattice, these and the skews of a
-        biorthogonal one, symmetric lifting steps (every value of which is a wavelet), the
-        low-pass filter (which penalties must keep near one), or nothing. See
-        :class:`FilterBank`.
+        The parameters that are learned; see :class:`FilterBank`. With "orthogonal",
+        "biorthogonal" and "symmetric", all parameters give a wavelet. With "free", your
+        loss must have penalties that keep the filter close to a wavelet. With "fixed",
+        nothing is learned.
     per_level, per_axis : bool, default=False
-        Whether each level, or each axis, has its own filters.
+        If True, each level (or axis) has its own filters.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class MultilevelDWT(nn.Module):
 
     See Also
     --------
-    FilterBank : The learned filters themselves.
+    FilterBank : The filters of the layer.
 
     Examples
     --------
@@ -125,13 +125,13 @@ class MultilevelDWT(nn.Module):
         Parameters
         ----------
         x : tensor of shape (..., *signal_shape)
-            Integers are transformed in torch's default dtype.
+            The signals. Integers are converted to torch's default dtype.
 
         Returns
         -------
         list
-            The structure of PyWavelets' ``wavedec``, ``wavedec2`` or ``wavedecn``, each
-            coefficient tensor with the leading axes of `x`.
+            The coefficients in the structure of PyWavelets' ``wavedec``, ``wavedec2`` or
+            ``wavedecn``. Each tensor has the leading axes of `x`.
         """
         x = _as_real(x, "x")
         if x.ndim < self.ndim:
@@ -155,21 +155,22 @@ class MultilevelDWT(nn.Module):
         Parameters
         ----------
         coeffs : list
-            As `forward` returns them.
+            The coefficients, in the structure that `forward` returns.
         signal_shape : sequence of int, default=None
-            The shape to crop to. Without it an odd length comes back with one sample
-            more, as it does in PyWavelets.
+            The shape to crop to. Without it, a signal of odd length gets one additional
+            sample, as in PyWavelets.
 
         Returns
         -------
         x : tensor of shape (..., *signal_shape)
+            The signals.
 
         Raises
         ------
         TypeError
             If `coeffs` are complex.
         ValueError
-            If they are no tensors in that structure, or do not belong together.
+            If they are not tensors in this structure, or if their shapes do not fit.
         """
         if torch.compiler.is_compiling():
             bands, batch_shape = bands_from_pywt(coeffs, self.ndim)

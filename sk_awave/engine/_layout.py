@@ -100,21 +100,22 @@ class Band:
     Attributes
     ----------
     path : tuple of int
-        The branches from the signal to it; see `Tree`.
+        The branches from the signal to the band; see `Tree`.
     name : str
-        'cA3', 'cD1' in 1-D; 'cA3', 'cH1', 'cV1', 'cD1' in 2-D; 'aaa3', 'add1' in 3-D.
-        Of packets PyWavelets' paths: 'aad', in 2-D 'ahd'.
+        The name: 'cA3', 'cD1' in 1-D; 'cA3', 'cH1', 'cV1', 'cD1' in 2-D; 'aaa3', 'add1'
+        in 3-D. For packets it is PyWavelets' path: 'aad', or in 2-D 'ahd'.
     kind : {"approximation", "detail"}
-        Whether every branch is low-pass along all axes.
+        The kind. In an approximation, every branch is low-pass along all axes.
     level : int
-        1 is the finest.
+        The level. 1 is the finest.
     start, stop : int
-        Its place in the flat coefficients of the channel.
+        The place of the band in the flat coefficients of the channel.
     shape : tuple of int
+        The shape of its coefficients.
     weight : float
-        The factor of its coefficients in L1 norms: 1, or in a stationary transform
-        ``2^(-level / 2)`` for each axis. Their norm is then the mean, over all shifts, of
-        the norm of the decimated transform.
+        The factor of its coefficients in L1 norms. It is 1, or in a stationary transform
+        ``2^(-level / 2)`` for each axis. The norm of a stationary transform is then the
+        mean, over all shifts, of the norm of the decimated transform.
 
     Examples
     --------
@@ -135,10 +136,10 @@ class Band:
 
     @property
     def frequencies(self) -> tuple[tuple[float, float], ...]:
-        """The lowest and the highest frequency along each axis, in cycles a sample.
+        """The lowest and the highest frequency along each axis, in cycles per sample.
 
-        They would hold exactly if the filters were ideal. Decimation turns the spectrum
-        of a high-pass half around, so that of packets 'da' is above 'dd'.
+        They are exact for ideal filters. Decimation reverses the spectrum of a high-pass
+        half. So the frequencies of the packet 'da' are above those of 'dd'.
         """
         ranges = []
         for axis in reversed(range(len(self.shape))):
@@ -160,13 +161,13 @@ class CoeffLayout:
     signal_shape : tuple of int
         The transformed axes of a sample.
     n_channels : int or None
-        The length of the channel axis; None where samples have none.
+        The length of the channel axis; None if samples have none.
     filter_length : int
         The number of taps.
     tree : Tree
-        What is split, and what a level is.
+        The nodes that are split, and the kind of level.
     mode : str
-        How signals are extended.
+        The extension of signals beyond their ends.
 
     Examples
     --------
@@ -229,7 +230,7 @@ class CoeffLayout:
 
     @cached_property
     def weights(self) -> np.ndarray | None:
-        """The weight of each coefficient of a channel; None where all are 1."""
+        """The weight of each coefficient of a channel; None if all are 1."""
         if all(band.weight == 1 for band in self.bands):
             return None
         sizes = [band.stop - band.start for band in self.bands]
@@ -255,7 +256,7 @@ class CoeffLayout:
         return [p + name for p in self.prefixes(channel_names) for name in names]
 
     def prefixes(self, channel_names: Sequence[str] | None = None) -> list[str]:
-        """Return what precedes names of channels: ``ch0_``, ``Fz_``; nothing of one."""
+        """Return the prefixes of channels: ``ch0_``, ``Fz_``; empty for a single one."""
         if channel_names is None:
             n_channels = self.n_channels or 1
             if n_channels == 1:
@@ -269,14 +270,14 @@ class CoeffLayout:
         Parameters
         ----------
         flat : array or tensor of shape (..., n_coeffs)
-            One sample, or any number of them.
+            The coefficients of one sample, or of any number of samples.
 
         Returns
         -------
         list or dict
-            What ``pywt.waverec``, ``waverec2`` or ``waverecn`` take (over the last axes):
-            arrays of shape ``(..., [n_channels,] *band_shape)``. Of packets, a dict of
-            these by path.
+            The structure that ``pywt.waverec``, ``waverec2`` or ``waverecn`` take (over
+            the last axes), with arrays of shape ``(..., [n_channels,] *band_shape)``. For
+            packets, a dict from paths to such arrays.
         """
         if flat.shape[-1] != self.n_coeffs:
             raise ValueError(
@@ -301,12 +302,13 @@ class CoeffLayout:
         Parameters
         ----------
         coeffs : list or dict
-            As ``pywt.wavedec``, ``wavedec2`` or ``wavedecn`` return it (over the last
-            axes), or of packets a dict of arrays by path.
+            The structure that ``pywt.wavedec``, ``wavedec2`` or ``wavedecn`` return (over
+            the last axes). For packets, a dict from paths to arrays.
 
         Returns
         -------
         array or tensor of shape (..., n_coeffs)
+            The flat coefficients.
         """
         ndim = len(self.signal_shape)
         if self.tree.is_packet:

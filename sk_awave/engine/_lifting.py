@@ -207,7 +207,7 @@ def _windows(structure: Structure, *filters: np.ndarray) -> np.ndarray:
 def _undo(
     structure: Structure, windows: np.ndarray, step: tuple[int, int], radius: int
 ) -> np.ndarray:
-    """Undo a step, whose source has a radius (twice); return its taps."""
+    """Undo a step from twice the radius of its source; return its taps."""
     (target, size), shifts = step, structure.shifts(step[1])
     source, q = windows[1 - step[0]], np.zeros(step[1])
     edge = (windows.shape[1] - 1 + radius) // 2
@@ -221,9 +221,9 @@ def _undo(
 class Symmetric(nn.Module):
     """Taps of symmetric lifting steps -> the four filters of a bank of linear phase.
 
-    Every value reconstructs, has a vanishing moment on each side, and keeps the symmetry
-    of the filters that learning starts from. These decide the steps, of which longer
-    filters make the last one longer.
+    All taps give a bank that reconstructs, has a vanishing moment on each side, and keeps
+    the symmetry of the filters that learning starts from. These filters decide the steps.
+    Longer filters make the last step longer.
     """
 
     #: Every choice of taps reconstructs.

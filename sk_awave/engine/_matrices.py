@@ -14,8 +14,8 @@ Note [adjoint of synthesis]
     *whatever the mode of the analysis*. Periodized synthesis wraps, and so does its
     adjoint; there a signal of odd length is cut from one of even length, so the adjoint
     extends it by a zero, where the analysis repeats the last sample. The inverse of the
-    stationary transform is the mean over its shifts, whose adjoint is the stationary
-    transform with the time-reversed synthesis filters.
+    stationary transform is the mean over its shifts. The adjoint of this mean is the
+    stationary transform with the time-reversed synthesis filters.
 """
 
 import math
@@ -42,7 +42,7 @@ def level_basis(
     filter_length : int
         The number of taps, K.
     mode : str
-        How signals are extended.
+        The extension of signals beyond their ends.
     dilation : int or None
         By how many samples the taps of a stationary level are apart; None for a level
         that keeps every second sample.
@@ -77,7 +77,7 @@ def level_matrix(
     pairs : tensor of shape (..., ndim or 1, 2, K)
         The low-pass and the high-pass filter along each axis, or shared by the axes.
     shape : tuple of int
-        Of the signal, or the band, whose samples are the n rows.
+        The shape of the signal or band; its samples are the n rows.
     mode, dilation
         As in `level_basis`. A stationary level has the gain 2^(-1/2) along each axis, so
         that it keeps the energy: the convention ``norm=True`` of PyWavelets' ``swt``.
@@ -115,7 +115,7 @@ def tree_matrix(
         The filters of each level, the finest first, and axis, or shared by them.
     signal_shape : tuple of int
     mode : str
-        How signals are extended.
+        The extension of signals beyond their ends.
     """
     shape, n_bands = signal_shape, 2 ** len(signal_shape)
     nodes: dict[Path, Tensor] = {(): torch.eye(math.prod(shape), dtype=pairs.dtype)}

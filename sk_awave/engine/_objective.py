@@ -48,7 +48,7 @@ class Objective:
     Parameters
     ----------
     bank : FilterBank
-        How parameters make filters, and where they start.
+        The map from parameters to filters, and the start.
     layout : CoeffLayout
         The transform; its channels are rows here.
     terms : mapping of Term to float
@@ -60,7 +60,7 @@ class Objective:
         The teacher's gradients with respect to its input, for each target. Without them
         terms that need them are zero.
     y : tensor of shape (n, ...), default=None
-        What is known of each signal, for terms that ask for it.
+        The target of each signal, for terms that need it.
     scales : tuple of two floats, default=None
         The mean absolute value of signals and of gradients, by default of these.
     """
@@ -148,9 +148,9 @@ class Objective:
         ----------
         theta : ndarray of shape (n_parameters,)
         smoothing : float, default=0
-            How much the kinks of absolute values are smoothed; see `Batch`.
+            The strength of the smoothing of absolute values at zero; see `Batch`.
         rows : tensor of int, default=None
-            The signals of a mini-batch, over which terms are means; all by default.
+            The signals of a mini-batch; terms are means over them. By default, all.
 
         Returns
         -------
@@ -264,8 +264,8 @@ class Objective:
     def _maps(self, layout: CoeffLayout, filters: Tensor, collects: bool = False) -> Maps:
         """Return the maps at filters.
 
-        Penalties keep free filters near orthonormal ones, which have atoms of norm 1;
-        nothing does so for other banks that reconstruct.
+        Penalties keep free filters close to orthonormal ones, so their atoms have a norm
+        of about 1. Nothing does so for other banks that reconstruct.
         """
         return Maps(layout, filters, self.x, collects, self.bank.is_biorthogonal)
 

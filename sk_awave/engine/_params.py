@@ -8,7 +8,7 @@ class Params:
     """Names the parameters of its constructor, for ``GridSearchCV`` and ``clone``."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; `deep` changes nothing."""
+        """Return the parameters by name; `deep` has no effect."""
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> Self:

@@ -20,7 +20,7 @@ class Point:
     ----------
     filters : tensor of shape (level or 1, ndim or 1, 4, K)
     maps : Maps
-        What collects gradients at the filters, for those who set it.
+        The maps that collect gradients at the filters, if they are set.
     """
 
     maps: Maps
@@ -32,7 +32,7 @@ class Point:
             self.filters = bank.filters(self._original)
 
     def pull(self, outputs: list[Tensor], slopes: list[Tensor]) -> np.ndarray:
-        """Return the gradient of functions of the filters, whose slopes are known."""
+        """Return the gradient of functions of the filters with known slopes."""
         (gradient,) = torch.autograd.grad(
             outputs,
             self._original,

@@ -25,7 +25,7 @@ def analysis(x: Tensor, filters: Tensor, mode: str) -> Tensor:
     filters : tensor of shape (2, K)
         ``dec_lo`` and ``dec_hi``.
     mode : str
-        How the signal is continued beyond its ends.
+        The extension of the signal beyond its ends.
 
     Returns
     -------

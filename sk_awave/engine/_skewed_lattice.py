@@ -105,7 +105,7 @@ def _lowpasses(parameters: Tensor) -> Tensor:
 
 
 def _last_factor(lowest: np.ndarray, highest: np.ndarray) -> np.ndarray:
-    """Return a last matrix, whose columns are the images of these two powers.
+    """Return a last matrix; its columns are the images of these two powers.
 
     For D is singular in both, so that they are of rank one. One of them vanishes where
     zeros fill filters up. Its column is then free, and set at right angles to the other.
@@ -141,14 +141,15 @@ def _normalised(factors: list[np.ndarray]) -> np.ndarray:
 class Biorthogonal(Params, nn.Module):
     """Angles and skews -> the four filters of a biorthogonal bank, and back.
 
-    Every value reconstructs, and has a vanishing moment on each side. Without skews the
-    bank is orthonormal; it is learned first, and its skews are then released.
+    All angles and skews give a bank that reconstructs and has a vanishing moment on each
+    side. Without skews the bank is orthonormal. Learning has two stages: first the angles
+    of an orthonormal bank, then angles and skews together.
 
     Parameters
     ----------
     alpha_filter : float, default=0.0
-        The strength of each of the five filter penalties of Ha et al. (2021). Here
-        they pull towards an orthonormal bank.
+        The strength of each of the five filter penalties of Ha et al. (2021). They pull
+        the bank towards an orthonormal one.
 
     Examples
     --------
@@ -205,7 +206,7 @@ class Biorthogonal(Params, nn.Module):
         return torch.from_numpy(rows).reshape(*taps.shape[:-2], -1).to(filters)
 
     def restrict(self, original: Tensor) -> Tensor | None:
-        """Return the parameters of the inner bank, None where there are skews."""
+        """Return the parameters of the inner bank, or None if there are skews."""
         angles, skews = original.tensor_split(2, -1)
         return None if skews.any() else angles
 

@@ -23,19 +23,19 @@ OUTCOMES = {
 
 @dataclass
 class Solution:
-    """The best parameters that a solver met.
+    """The best parameters that a solver has found.
 
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        Those of the lowest objective met, never worse than the start.
+        The parameters with the lowest objective so far, never worse than the start.
     outcome : str
         "converged", "stopped" (by a callback), "interrupted" (by Ctrl-C), or a key of
         `OUTCOMES`.
     loss_curve : list of float
         The objective at the start and after each iteration or epoch.
     optimizer_state : dict of str to ndarray
-        What a mini-batch solver needs to go on.
+        The state that a mini-batch solver needs to continue.
 
     Examples
     --------
@@ -51,12 +51,12 @@ class Solution:
 
     @property
     def best_loss(self) -> float:
-        """The lowest finite objective met, infinite if there was none."""
+        """The lowest finite objective so far; infinite if there is none."""
         return min((v for v in self.loss_curve if np.isfinite(v)), default=np.inf)
 
     @property
     def n_iter(self) -> int:
-        """The number of iterations or epochs run."""
+        """The number of iterations or epochs."""
         return max(0, len(self.loss_curve) - 1)
 
 
@@ -68,12 +68,12 @@ class Function(Protocol):
     n_rows : int
         The number of rows.
     device : torch.device
-        Where the numbers of rows are needed.
+        The device where the numbers of rows are needed.
 
     Notes
     -----
-    Where rows are not all at hand, it has a method ``batches(size, seed)``, which returns
-    an iterable of mini-batches (with a length), twice each. Those are then its `rows`.
+    If rows are not all in memory, it has a method ``batches(size, seed)``. This returns
+    an iterable of mini-batches (with a length), twice each. They are then its `rows`.
     """
 
     n_rows: int
@@ -86,7 +86,7 @@ class Function(Protocol):
 
 
 class Solver(ABC):
-    """Minimises functions of parameters; stateless but for its settings.
+    """Minimises functions of parameters. It has settings, but no other state.
 
     Examples
     --------
@@ -128,20 +128,23 @@ class Solver(ABC):
         Parameters
         ----------
         function : Function
+            The function of parameters. It returns value and gradient.
         theta : ndarray of shape (n_parameters,)
             The start.
         max_iter : int
-            The number of iterations; with 0 the start is evaluated and kept.
+            The maximum number of iterations. With 0 the start is evaluated and kept.
         tol : float
-            An iteration that lowers the function by less than this fraction of it makes
-            no progress.
+            The relative decrease of the function below which an iteration makes no
+            progress.
         seed : int, default=0
-            Of whatever is random.
+            The seed of random numbers.
         callback : callable, default=None
-            Called with the iteration (from 1), a value and its parameters; stops if it
-            returns True.
+            A function of the number of the iteration (from 1), a value and its
+            parameters. It is called at each iteration. If it returns True, the solver
+            stops.
 
         Returns
         -------
         Solution
+            The best parameters, and the history of the run.
         """

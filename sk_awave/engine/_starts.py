@@ -51,16 +51,16 @@ def find_starts(
     Parameters
     ----------
     objective : Objective
-        What is to be minimised, on all signals.
+        The objective on all signals.
     strategy : str
         One of `STRATEGIES`: the wavelets of PyWavelets (shifted and reversed), random
         angles, lattices grown from Haar, or all of these.
     n_starts : int
-        How many to return.
+        The number of starts to return.
     seed : int
         Of the choice of signals and of the random angles.
     polish : bool, default=True
-        Whether the best of the library and of the random angles are improved on the few
+        True if the best of the library and of the random angles are improved on the few
         signals before they are compared.
     report : callable
         See `Report`; by default nothing is reported.
@@ -68,9 +68,9 @@ def find_starts(
     Returns
     -------
     starts : list of (str, ndarray of shape (n_parameters,))
-        What each start is and its parameters, the most promising first.
+        The name and the parameters of each start, the most promising first.
     completed : bool
-        Whether the search came to its end.
+        True if the search was not interrupted.
     """
     rng, bank = np.random.default_rng(seed), objective.bank
     lattice, own = Orthogonal(), bank.parametrization
@@ -168,10 +168,10 @@ def _iter_searches(
 def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     """Return the objective of many shared banks at once, on a few of the signals.
 
-    Of a parametrization it makes a function of parameters (n, p), in which filters may be
-    shorter than in the objective, to values (n,) and gradients. These are relative to the
-    value at the Haar wavelet: the solver has absolute thresholds. As many banks as make a
-    batch are evaluated together.
+    For a parametrization it returns a function from parameters (n, p) to values (n,) and
+    gradients. Filters may be shorter than in the objective. Values are relative to the
+    value at the Haar wavelet, as the solver has absolute thresholds. Banks are evaluated
+    in batches.
     """
     n = objective.n_rows
     few = objective.take(rng.choice(n, min(n, SCREEN_ROWS), replace=False))
@@ -285,7 +285,7 @@ def grow(
     n_rotations : int
         M, half the number of taps.
     beam : int
-        How many banks are kept at each length; three times as many are polished.
+        The number of banks kept at each length; three times as many are polished.
     report : callable
         See `Report`; by default nothing is reported.
 

@@ -1,15 +1,15 @@
 r"""The terms of the objective: numbers made of coefficients, scores or filters.
 
 The terms of Ha et al. (NeurIPS 2021), on the published scale: for signals ``x_i``,
-analysis `A`, synthesis `S`, and input gradients ``g_i``,
+analysis `A`, synthesis `S`, and the gradients ``v_i = grad f(x_i)`` of a model `f`,
 
 - reconstruction: ``(1/n) sum_i ||S A x_i - x_i||_2^2``;
 - sparsity: ``(1/n) sum_i ||A x_i||_1 / B``, over the ``B = level + 1`` tensors that the
   published transform returns;
-- attribution: ``(1/n) sum_i ||S^T g_i||_1 / B``, the saliency of a teacher with respect
-  to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or ``||A x_i * S^T
-  g_i||_1`` for methods that multiply by the input; summed over the outputs of the teacher
-  that are attributed;
+- attribution: ``(1/n) sum_i ||S^T v_i||_1 / B``, the saliency of a teacher with respect
+  to the coefficients (the gradient of ``f(S c)`` is ``S^T grad f``), or
+  ``||A x_i * S^T v_i||_1`` for methods that multiply by the input; summed over the
+  outputs of the teacher that are attributed;
 - five penalties of the low-pass filter, summed over banks. They are all zero for an
   orthonormal filter with a vanishing moment.
 
@@ -27,34 +27,34 @@ from sk_awave.engine._batch import Batch
 
 
 class Term(ABC):
-    """A number that is to be small.
+    """A number that learning makes small.
 
-    A term of signals is a mean over them, and is added up over batches. To add one, write
-    a class with a name and a value; see the page on extending.
+    A term of signals is a mean over them, and is summed over batches. To add a term,
+    write a class with a name and a value; see the page on extending.
 
     Attributes
     ----------
     name : str
-        What reports call it.
+        The name in reports.
     vanishes_if : frozenset of str
-        The tags of a bank that make it zero whatever the parameters, if it has them all.
-        Learning then leaves the term out. Empty for terms that never vanish.
+        Tags of a bank. If a bank has all of them, the term is zero for all parameters,
+        and learning leaves it out. The set is empty for terms that never vanish.
     """
 
     name: str
     vanishes_if: frozenset[str] = frozenset()
 
     def vanishes(self, tags: frozenset[str]) -> bool:
-        """Tell whether a bank with such tags makes it zero."""
+        """Tell whether the term is zero for a bank with these tags."""
         return bool(self.vanishes_if) and self.vanishes_if <= tags
 
 
 class SignalTerm(Term):
-    """A term made of coefficients, scores or reconstructions of the signals.
+    """A term that depends on coefficients, scores or reconstructions of the signals.
 
-    It is a mean over signals, and is added up over batches of them. ``value(batch)``
-    returns what the signals of a batch add, of the shape of the leading axes of
-    ``batch.coeffs`` but for rows and coefficients. A batch also has ``x``, ``scores``,
+    It is a mean over signals, and is summed over batches of them. ``value(batch)``
+    returns the contribution of a batch to the mean. Its shape is that of ``batch.coeffs``
+    without the last two axes, rows and coefficients. A batch also has ``x``, ``scores``,
     the `y` of `fit`, the number of all signals ``n``, and ``maps.analysis`` and
     ``maps.synthesis``.
 
@@ -83,14 +83,14 @@ class SignalTerm(Term):
 
     @abstractmethod
     def value(self, batch: Batch) -> Tensor:
-        """Return what the signals of a batch add to the term, of shape (...)."""
+        """Return the contribution of a batch of signals to the term, of shape (...)."""
 
 
 class FilterTerm(Term):
-    """A term made of the filters alone.
+    """A term that depends on the filters alone.
 
-    ``value(lowpass)`` returns the sum of the term over low-pass filters, those of all
-    levels and axes.
+    ``value(lowpass)`` returns the sum of the term over the low-pass filters of all levels
+    and axes.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class Attribution(SignalTerm):
     Parameters
     ----------
     multiply : bool, default=False
-        Whether attributions are multiplied by the coefficients.
+        True if attributions are multiplied by the coefficients.
     """
 
     name = "attribution"

@@ -12,22 +12,22 @@ Path = tuple[int, ...]
 class Tree:
     """The nodes of a transform that are split further, level by level.
 
-    A node is a band, reached from the signal by a path of branches. The digits of a
-    branch, in base two, tell for each axis whether it is the low-pass (0) or the
-    high-pass (1) half. What is not split is a leaf, and the leaves are the coefficients.
+    A node is a band. A path of branches leads from the signal to it. A branch is a number
+    in base two, with one digit for each axis: 0 for the low-pass half, and 1 for the
+    high-pass half. Nodes that are not split are leaves. The leaves are the coefficients.
 
     Parameters
     ----------
     splits : tuple of frozenset of paths
-        The paths of length j, for each level j, whose nodes are split. Their parents are
-        split, too. The last levels may split nothing.
+        The paths of the nodes that are split, in one set for each level. All nodes above
+        a split node must be split, too. The last sets may be empty.
     is_decimated : bool, default=True
-        Whether a level keeps every second sample, as the discrete wavelet transform
-        does, or all of them, with filters that widen from level to level, as the
-        stationary one does.
+        True if each level keeps every second sample, as in the discrete wavelet
+        transform. False if each level keeps all samples and filters widen from level to
+        level, as in the stationary transform.
     is_packet : bool, default=False
-        Whether it is one of wavelet packets: details may be split, too, and bands are
-        named by their paths.
+        True for wavelet packets: details may be split, too, and bands are named by their
+        paths.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Tree:
 
     @classmethod
     def packets(cls, leaves: Iterable[Path], level: int) -> "Tree":
-        """Return the wavelet packets with these leaves, and so many levels."""
+        """Return the wavelet packets with these leaves and this number of levels."""
         nodes = {leaf[:j] for leaf in leaves for j in range(len(leaf))}
         by_level = (frozenset(n for n in nodes if len(n) == j) for j in range(level))
         return cls(tuple(by_level), is_packet=True)
@@ -79,8 +79,8 @@ class Tree:
     def leaves(self, n_branches: int) -> tuple[Path, ...]:
         """Return the paths of the leaves in flat order, depth first.
 
-        That is PyWavelets' order of coefficients: of the wavelet transform from coarse to
-        fine, of packets the natural one.
+        This is PyWavelets' order of coefficients: from coarse to fine for the wavelet
+        transform, and the natural order for packets.
         """
         return _leaves(self.splits, n_branches)
 

@@ -46,63 +46,70 @@ _MAX_ROWS = 400
 
 
 class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Pool the bands of several wavelets that are chosen for a target.
+    r"""Pool the bands of several wavelets that are chosen for a target.
 
-    Candidates are the orthogonal wavelets of PyWavelets of at most `filter_length` taps,
-    and random orthonormal lattices with a vanishing moment. One after the other is
-    added whose pooled bands, together with those chosen before, have the least
-    leave-one-out error of a ridge. That error is exact, and costs one decomposition.
+    Candidates are the orthogonal wavelets of PyWavelets with at most `filter_length`
+    taps, and random orthonormal lattices with a vanishing moment. Wavelets are added one
+    after the other. Each step adds the wavelet that gives the smallest leave-one-out
+    error of a ridge on the pooled bands of all wavelets chosen so far. This error is
+    exact, and needs only one eigendecomposition.
 
-    Where this is little better than the best single wavelet of PyWavelets, this one is
-    kept. With `n_features` only those are kept that a ridge weighs most.
+    If the chosen wavelets are little better than the best single wavelet of PyWavelets,
+    this single wavelet is used instead. With `n_features`, only the features with the
+    largest weights in a ridge are kept.
 
-    Features are standardised over the training signals and compressed, 2 tanh(z / 2), so
-    that no outlier rules a linear model. Put a ridge after them, such as
-    `RidgeClassifierCV`: the choice is made for it.
+    Each feature is standardised over the training signals to :math:`z`, and compressed to
+    :math:`2 \tanh(z / 2)`, so that outliers do not dominate a linear model. Use a ridge
+    after it, such as `RidgeClassifierCV`: the wavelets are chosen for a ridge.
 
     Series of one axis may have unequal lengths: `X` is then a list of arrays, or an array
-    whose rows end in NaN. NaN elsewhere is an error: impute it first.
+    whose rows end in NaN. NaN elsewhere is an error: impute these values first.
 
     Parameters
     ----------
     n_wavelets : int, default=4
-        How many wavelets are chosen.
+        The number of wavelets to choose.
 
     filter_length : int, default=12
-        The number of taps, even: of the random lattices, and at most of the others.
+        The number of taps of the random lattices, even, and the maximum number of taps of
+        the other candidates.
 
     n_candidates : int, default=100
         The number of random lattices.
 
     min_gain : float, default=0.1
-        By which share the leave-one-out error must fall below that of the best single
-        wavelet of PyWavelets; otherwise this one is kept.
+        The relative decrease of the leave-one-out error that is required. It is compared
+        with the error of the best single wavelet of PyWavelets. If the decrease is
+        smaller, this single wavelet is used.
 
     decomposition : {"stationary", "dwt"}, default="stationary"
-        The stationary transform of the signals and their mirror image, whose coefficients
-        move with the signal, or the discrete wavelet transform.
+        The kind of transform. "stationary" is the stationary transform of the signals and
+        their mirror image: its coefficients move with the signal. "dwt" is the discrete
+        wavelet transform.
 
     level : int, default=None
-        The number of levels. By default the logarithm to base 2 of the shortest axis,
-        less 2, or for "dwt" PyWavelets' maximum; at least 1.
+        The number of levels. By default it is the base-2 logarithm of the shortest axis
+        minus 2 or, for "dwt", PyWavelets' maximum; but at least 1.
 
     order : {1, 2}, default=2
-        With 2, features are computed of envelopes, too: the absolute values of a detail
-        band are transformed again, and five shares of each of its details, at the same
-        and at coarser scales, are pooled, as ``|cD1|_cD3_above_q0.5``. They tell how
-        strongly and how fast an oscillation comes and goes. Wavelets are chosen
-        without them. Requires ``decomposition="stationary"``.
+        The order of the features. With 2, there are also features of envelopes: the
+        absolute values of a detail band are transformed again. For each of the resulting
+        details, at the same and at coarser scales, five shares are pooled, such as
+        ``|cD1|_cD3_above_q0.5``. They describe how strongly and how fast an oscillation
+        comes and goes. Wavelets are chosen without them. 2 requires
+        ``decomposition="stationary"``.
 
     statistics, segments, thresholds
-        What is computed of each band, as in `SubbandPooling`.
+        The statistics of each band; see `SubbandPooling`.
 
     n_features : int, default=None
-        How many features are kept at most. A ridge is fitted to all, the fifth with the
-        smallest weights is left out, and so on. By default all are kept.
+        The maximum number of features. A ridge is fitted to all features, and one fifth
+        of them is removed: those with the smallest weights. This is repeated until
+        `n_features` are left. By default all features are kept.
 
     target_type : {"auto", "continuous", "multiclass"}, default="auto"
-        Whether `y` holds numbers or classes. "auto" takes floats with a fraction for
-        numbers, and all else for classes.
+        The type of `y`: numbers or classes. "auto" treats floats with a fraction as
+        numbers, and all other values as classes.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes.
@@ -114,8 +121,8 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         The number of threads that evaluate candidates.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the random lattices, and on which signals wavelets are chosen, where
-        there are more than 400.
+        The seed of the random lattices. If there are more than 400 signals, it is also
+        the seed of the 400 signals that wavelets are chosen on.
 
     verbose : int, default=0
         With 1 each chosen wavelet is logged, and the error with it.
@@ -126,18 +133,19 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         The chosen wavelets.
 
     leave_one_out_error_ : float
-        The mean squared leave-one-out error with all of them, relative to the variance of
-        the target; with all features of the bands, and without envelopes.
+        The mean squared leave-one-out error with all chosen wavelets, relative to the
+        variance of the target. It is the error with all features of the bands, without
+        those of envelopes.
 
     fixed_leave_one_out_error_ : float
-        That of the best single wavelet of PyWavelets.
+        The same error with the best single wavelet of PyWavelets.
 
     fixed_wavelet_ : str
-        The name of this one.
+        The name of the best single wavelet of PyWavelets.
 
     is_adapted_ : bool
-        Whether the gain was at least `min_gain`, so that `wavelets_` are those of the
-        choice.
+        True if the relative decrease of the error was at least `min_gain`. If False,
+        `wavelets_` holds the best single wavelet.
 
     path_ : list of float
         The error after each chosen wavelet.
@@ -146,7 +154,7 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         The number of levels.
 
     support_ : ndarray of shape (n_features_out,)
-        The columns of all features that are kept.
+        The indices of the features that are kept.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
@@ -159,7 +167,7 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
 
     See Also
     --------
-    SubbandPooling : The same of one wavelet.
+    SubbandPooling : Pools the bands of one wavelet.
 
     Examples
     --------
@@ -242,10 +250,10 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape), or list of arrays
-            The signals. Of a Dask array at most 400 rows, drawn at random, are brought
-            to memory, and all is learned from them.
+            The signals. From a Dask array, at most 400 random rows are loaded into
+            memory, and everything is learned from them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            What is to be predicted.
+            The target.
 
         Returns
         -------
@@ -298,12 +306,13 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         X : array-like or tensor of the shape that was fitted, or list of arrays
-            The signals, none longer than the longest of `fit`.
+            The signals. None may be longer than the longest one in `fit`.
 
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_features_out)
-            The features, by wavelet, channel and band; with the dtype of `X`.
+            The features, in the order of wavelet, channel and band. They have the dtype
+            of `X`.
         """
         check_is_fitted(self)
         if is_dask_array(X):
@@ -320,14 +329,15 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         input_features : array-like of str, default=None
-            The names of the channels, where samples have a channel axis. Names of all
-            features are only checked, as usual, against those seen in fit.
+            The names of the channels, if samples have a channel axis. Otherwise, the
+            names of the features; they are only compared with those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Wavelet, band, segment and statistic: 'w2_cD3[2/4]_log_rms'; of several
-            channels 'w2_ch0_cD3_log_rms', or with their names 'w2_Fz_cD3_log_rms'.
+            The names, with wavelet, band, segment and statistic: 'w2_cD3[2/4]_log_rms'.
+            With several channels, they are 'w2_ch0_cD3_log_rms' or, with channel names,
+            'w2_Fz_cD3_log_rms'.
         """
         check_is_fitted(self)
         channels = channel_names_in(self, input_features, self._layout.n_channels)

@@ -20,7 +20,7 @@ class Bands:
     Parameters
     ----------
     layout : CoeffLayout
-        Of signals of full length. Its channels are rows here.
+        The layout of signals of full length. Its channels are rows here.
     filters : ndarray of shape (level or 1, ndim or 1, 4, K)
 
     Attributes

@@ -14,15 +14,15 @@ from sk_awave.utils._array_api import IS_SUPPORTED
 
 
 class BaseContainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
-    """Contains a wavelet transformer, of which a clone is fitted."""
+    """Contains a wavelet transformer; a clone of it is fitted."""
 
     def get_metadata_routing(self):
-        """Say what metadata goes to the transformer.
+        """Return the metadata that goes to the transformer.
 
         Returns
         -------
         routing : MetadataRouter
-            Everything that the transformer's `fit` requests.
+            The metadata that the `fit` of the transformer requests.
         """
         mapping = MethodMapping()
         for caller in ("fit", "fit_transform"):

@@ -27,7 +27,7 @@ def wavelet_candidates(filter_length, n_random, rng):
     filter_length : int
         The number of taps: of random lattices, and at most of PyWavelets' wavelets.
     n_random : int
-        The number of random lattices, whose angles are uniform.
+        The number of random lattices. Their angles are uniform.
     rng : RandomState
 
     Returns
@@ -87,7 +87,7 @@ class Choice:
     fixed_error : float
         Its error.
     is_adapted : bool
-        Whether the choice is better by the least gain; if not, it is the fixed wavelet.
+        True if the gain of the choice is large enough; if not, it is the fixed wavelet.
     """
 
     indices: list
@@ -106,9 +106,9 @@ def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
         Those of each candidate.
     target : ndarray of shape (n_samples, n_outputs)
     n_fixed : int
-        How many candidates, the first, are fixed wavelets.
+        The number of fixed wavelets; these are the first candidates.
     n_wavelets : int
-        How many are chosen.
+        The number of wavelets to choose.
     min_gain : float
         The share by which the error must be below that of the best fixed wavelet.
 

@@ -29,7 +29,7 @@ def rank_features(features, target, n_best=1):
     target : ndarray of shape (n, n_outputs)
         As `encode_target` returns it.
     n_best : int
-        How many are left at the end. These are ranked by the weights of the last fit.
+        The number left at the end. These are ranked by the weights of the last fit.
 
     Returns
     -------

@@ -38,8 +38,8 @@ def encode_target(y, classifies):
     y : array-like of shape (n,) or (n, n_outputs)
         Labels of shape (n,) where `classifies`, else numbers.
     classifies : bool
-        Whether `y` has labels, each class of which becomes an output: 1 in the class
-        and -1 elsewhere, before it is centred.
+        True if `y` has labels. Each class becomes an output: 1 in the class and -1
+        elsewhere, before it is centred.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
         Relative mean squared error, as above. That of a constant target is 0, since
         every refit predicts it.
     strength : float
-        Where it is least.
+        The strength with the least error.
     """
     matrix = _centred(kernel_matrix)
     # The constant vector gets a negative eigenvalue, lest rounding make its 0 positive.
@@ -160,8 +160,8 @@ def choose_groups(kernels, n_features, target, n_chosen, chosen=()):
     """Choose groups of features, each that which helps most beside those before it.
 
     Each step adds the group with which all chosen groups together have the least
-    leave-one-out error. The error at the strength of the step before picks
-    `N_FINALISTS`, whose errors at all strengths decide: no group is better at that first
+    leave-one-out error. The error at the strength of the step before picks `N_FINALISTS`
+    groups. Their errors at all strengths decide: no group is better at that first
     strength, but one that needs quite another can be missed.
 
     Parameters
@@ -169,11 +169,11 @@ def choose_groups(kernels, n_features, target, n_chosen, chosen=()):
     kernels : iterable of ndarray of shape (n, n)
         That of each group; single precision will do.
     n_features : array-like of int of shape (n_groups,)
-        How many features each group has.
+        The number of features of each group.
     target : ndarray of shape (n, n_outputs)
         As `encode_target` returns it.
     n_chosen : int
-        How many groups to add; fewer are added where there are fewer.
+        The number of groups to add; fewer are added if there are fewer.
     chosen : sequence of int
         Groups that are chosen already.
 

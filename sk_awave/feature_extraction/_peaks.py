@@ -1,4 +1,4 @@
-"""Histograms of what the peaks of images look like."""
+"""Histograms of the peaks of images."""
 
 import math
 import warnings
@@ -49,47 +49,48 @@ def find_peaks(images):
 
 
 class PeakCounter(BaseContainer):
-    """Count the peaks of images by how they respond to small kernels.
+    """Count the peaks of images by their responses to small kernels.
 
-    A peak is a pixel that is higher than its eight neighbours. What surrounds it is
-    weighed by 3 x 3 kernels, and a histogram is made of the responses of all peaks of an
-    image. With the kernels of a learned wavelet and a linear model after it, this is how
-    [1]_ estimates cosmological parameters from maps of weak gravitational lensing.
+    A peak is a pixel that is higher than its eight neighbours. The response of a peak is
+    the sum of its neighbourhood, weighted by a 3 x 3 kernel. The features of an image are
+    the histograms of the responses of all its peaks. With the kernels of a learned
+    wavelet and a linear model, [1]_ estimates cosmological parameters in this way from
+    maps of weak gravitational lensing.
 
     Parameters
     ----------
     transformer : transformer, default=None
-        Only for ``kernels="wavelet"``: a `WaveletTransformer` or
-        `AdaptiveWaveletTransformer`, of which a clone is fitted, and whose ``wavelet_``
-        is used; by default ``WaveletTransformer(ndim=2)``. One that is fitted already is
-        kept as it is when wrapped in :class:`sklearn.frozen.FrozenEstimator`.
+        The `WaveletTransformer` or `AdaptiveWaveletTransformer` for
+        ``kernels="wavelet"``. A clone of it is fitted, and its ``wavelet_`` is used. By
+        default it is ``WaveletTransformer(ndim=2)``. To use a transformer that is already
+        fitted, wrap it in :class:`sklearn.frozen.FrozenEstimator`.
 
     kernels : {"wavelet", "height", "laplace", "roberts"}, default="wavelet"
-        What is read at the peaks:
+        The kernels, or another value at the peaks:
 
-        - "wavelet": four responses, to the products of the wavelet's filters. Of each
-          filter only the three neighbouring taps that differ most from its mean are
-          taken. The mean of all kernels but "LL" is removed. "LH" is low-pass along the
-          last axis and high-pass along the first;
-        - "height": the peak itself;
+        - "wavelet": four kernels, the products of the filters of the wavelet. Only three
+          neighbouring taps of each filter are used: those that differ most from the mean
+          of the filter. The mean is removed from all kernels but "LL". "LH" is low-pass
+          along the last axis and high-pass along the first;
+        - "height": the value of the peak;
         - "laplace": minus the Laplace operator, by the kernel
           ``[[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]] / 6`` [2]_;
-        - "roberts": the sum of the four gradients around the peak, where the gradient of
-          a square of four pixels is by Roberts' cross, the root of the sum of squares of
-          the differences along both diagonals [2]_.
+        - "roberts": the sum of the gradients of the four squares of pixels around the
+          peak. The gradient of a square is Roberts' cross: the root of the sum of squares
+          of the differences along both diagonals [2]_.
 
     n_bins : int, default=22
-        The number of bins of each histogram, all of the same width.
+        The number of bins of each histogram. All have the same width.
 
     range : tuple of two floats, default=None
-        The lower end of the first bin and the upper end of the last one, for all
-        responses; in [1]_ from zero to a value that was chosen by validation. By default
-        the 0.5 and 99.5 per cent quantiles of the responses in `fit`, for each kernel.
-        Peaks beyond the ends count in the first or the last bin, so that none is lost.
+        The lower end of the first bin and the upper end of the last bin, for all
+        responses. In [1]_ they are zero and a value chosen by validation. By default they
+        are the 0.5 and 99.5 per cent quantiles of the responses in `fit`, for each
+        kernel. Peaks beyond the ends are counted in the first or the last bin.
 
     signal_shape : tuple of int, default=None
-        For a two-dimensional `X` whose rows are flattened images: ``(height, width)``.
-        Without it, a row is an image that is one pixel high, and has no peaks.
+        The shape ``(height, width)`` of images that are flattened to the rows of `X`.
+        Without it, a row is an image with a height of one pixel, and has no peaks.
 
     Attributes
     ----------
@@ -97,14 +98,14 @@ class PeakCounter(BaseContainer):
         The fitted transformer; None unless ``kernels="wavelet"``.
 
     kernels_ : ndarray of shape (n_kernels, 3, 3) or None
-        The kernels, to be laid on the image as they are (not mirrored); None for
-        "roberts". That response is not linear.
+        The kernels. They are applied by correlation (not mirrored). None for "roberts",
+        as that response is not linear.
 
     bin_edges_ : ndarray of shape (n_responses, n_bins + 1)
         The ends of the bins.
 
     image_shape_ : tuple of two ints
-        Height and width.
+        The height and the width.
 
     sample_shape_ : tuple of int
         The shape of a sample in `fit`.
@@ -118,13 +119,13 @@ class PeakCounter(BaseContainer):
     See Also
     --------
     SubbandPooling : Statistics of all coefficients, not only of those at peaks.
-    sk_awave.datasets.make_convergence_maps : Simulated maps to count the peaks of.
+    sk_awave.datasets.make_convergence_maps : Makes maps with such peaks.
 
     Notes
     -----
-    The kernels and responses are those of the published code of [1]_ (which leaves out
-    the last three taps of a filter as candidates, and so does this class). It dropped the
-    peaks beyond the ends of the histogram.
+    The kernels and responses are those of the published code of [1]_. As in that code,
+    the last three taps of a filter are no candidates. The published code drops the peaks
+    beyond the ends of the histogram.
 
     References
     ----------
@@ -178,10 +179,10 @@ class PeakCounter(BaseContainer):
                 (n_samples, n_features)
             The images.
         y : array-like of shape (n_samples,), default=None
-            Passed to the transformer.
+            The target. It is passed to the transformer.
         **fit_params : dict
-            Passed to the transformer's `fit`. With ``enable_metadata_routing=True``, as
-            the transformer requests.
+            Parameters of the transformer's `fit`. With ``enable_metadata_routing=True``
+            only those that the transformer requests are passed.
 
         Returns
         -------
@@ -191,10 +192,10 @@ class PeakCounter(BaseContainer):
         Raises
         ------
         ValueError
-            If `range` is not two increasing numbers, `X` has no images of
-            `signal_shape`, or the transformer has several wavelets.
+            If `range` is not two increasing numbers, if `X` has no images of
+            `signal_shape`, or if the transformer has several wavelets.
         TypeError
-            If `transformer` has no ``wavelet_`` once it is fitted.
+            If the fitted `transformer` has no ``wavelet_``.
 
         Warns
         -----
@@ -228,8 +229,9 @@ class PeakCounter(BaseContainer):
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_responses * n_bins)
-            How many peaks of each image are in each bin, by response; with the dtype of
-            `X`. Those of a tensor are counted on the CPU, and brought back to its device.
+            The number of peaks of each image in each bin, by response. It has the dtype
+            of `X`. For a tensor, peaks are counted on the CPU, and the result is moved to
+            the device of the tensor.
         """
         check_is_fitted(self)
         X = validate_signals(self, X, reset=False)
@@ -249,12 +251,12 @@ class PeakCounter(BaseContainer):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Only checked, as usual, against the names seen in fit.
+            The names of the features. They are only compared with those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Response and bin: 'LH_bin_07', 'height_bin_00'.
+            The names, with response and bin: 'LH_bin_07', 'height_bin_00'.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
@@ -311,7 +313,7 @@ class PeakCounter(BaseContainer):
         return low - half, high + half
 
     def _histograms(self, n_samples, samples, values, edges):
-        """Count the values of each sample in bins, of which the end ones are open."""
+        """Count the values of each sample in bins; the first and last bin are open."""
         bins = np.searchsorted(edges[1:-1], values, side="right")
         places = samples * self.n_bins + bins
         counts = np.bincount(places, minlength=n_samples * self.n_bins)

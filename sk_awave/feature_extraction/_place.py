@@ -1,4 +1,4 @@
-"""What a pooled feature is of."""
+"""The origin of a pooled feature."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Place(NamedTuple):
-    """What a pooled feature is of.
+    """The origin of a pooled feature.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class Place(NamedTuple):
     value : str
         The statistic, as 'max_1'.
     wavelet : int
-        Of several ones, from 1; 0 where there is no choice.
+        The number of the wavelet, from 1; 0 if wavelets are not chosen.
     """
 
     channel: int

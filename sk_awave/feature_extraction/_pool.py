@@ -1,4 +1,4 @@
-"""Bands to statistics: what `SubbandPooling` and `AdaptiveSubbandPooling` share."""
+"""Bands to statistics: the common part of the two pooling estimators."""
 
 import math
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ class Pool:
     Parameters
     ----------
     statistics, segments, thresholds, n_largest, quantiles
-        As of `SubbandPooling`.
+        See `SubbandPooling`.
     learned : list of Learned
-        What `fit` has learned of each band.
+        The values that `fit` has learned from each band.
     """
 
     statistics: tuple
@@ -152,7 +152,7 @@ class Pool:
 
 
 def _thin(band, n_rows):
-    """Return evenly spaced coefficients of some rows, of which there are `n_rows` in all.
+    """Return evenly spaced coefficients of some rows; all together have `n_rows`.
 
     Parameters
     ----------

@@ -31,65 +31,66 @@ from sk_awave.utils._validation import channel_names_in, validate_signals
 class SubbandPooling(BaseOfBands):
     """Pool each band of a wavelet transform into a few statistics.
 
-    Where in a signal something happens often does not matter, only how strongly and at
-    which scale. Each band of each channel is pooled on its own. With
-    ``statistics=("max",)`` and a linear model after it, this is how [1]_ predicts from
-    traces of molecules.
+    Often it does not matter when an event happens in a signal, only how strong it is and
+    at which scale. Each band of each channel is pooled on its own. With
+    ``statistics=("max",)`` and a linear model, [1]_ predicts in this way from traces of
+    molecules.
 
-    It contains the wavelet transformer, rather than following it in a pipeline, because
-    only the transformer knows where in its flat output each band stands. All parameters
-    of both can then be tuned together, as ``transformer__wavelet`` or ``n_largest``.
+    This estimator contains the wavelet transformer instead of following it in a pipeline,
+    because only the transformer knows the positions of the bands in its output. The
+    parameters of both can be tuned together, as ``transformer__wavelet`` and
+    ``n_largest``.
 
-    Series of one axis may have unequal lengths, for a `WaveletTransformer`: `X` is then a
-    list of arrays, or an array whose rows end in NaN. NaN elsewhere is an error: impute
-    it first.
+    With a `WaveletTransformer`, series of one axis may have unequal lengths: `X` is then
+    a list of arrays, or an array whose rows end in NaN. NaN elsewhere is an error: impute
+    these values first.
 
     Parameters
     ----------
     transformer : transformer, default=None
-        A `WaveletTransformer` or `AdaptiveWaveletTransformer`, of which a clone is
-        fitted; by default ``WaveletTransformer(decomposition="stationary")``. One that
-        is fitted already is kept as it is when wrapped in
+        The `WaveletTransformer` or `AdaptiveWaveletTransformer`. A clone of it is fitted.
+        By default it is ``WaveletTransformer(decomposition="stationary")``. To use a
+        transformer that is already fitted, wrap it in
         :class:`sklearn.frozen.FrozenEstimator`: statistics can then be tuned without
-        learning a wavelet each time. For a stationary transform signals are continued by
-        their mirror image, whose coefficients are not pooled.
+        learning a wavelet each time. With a stationary transform, signals are extended by
+        their mirror image; its coefficients are not pooled.
 
     statistics : tuple of str, default=("share_above", "positive_share", \
             "log_mean_abs", "log_rms", "log_norm4", "mean", "max", "min")
-        What is computed of each band, in this order:
+        The statistics of each band, in this order:
 
-        - "share_above": the shares of its coefficients above thresholds. The thresholds
+        - "share_above": the shares of the coefficients above thresholds. The thresholds
           are quantiles of the band over all training signals;
-        - "positive_share": the share of its coefficients above zero;
+        - "positive_share": the share of the coefficients above zero;
         - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
-          value, the root mean square and the fourth root of the mean fourth power, in
-          units of the root mean square of all training coefficients of the channel, and
-          with a floor of 0.001 of it;
+          value, the root mean square and the fourth root of the mean fourth power. Their
+          unit is the root mean square of all training coefficients of the channel. A
+          floor of 0.001 of it keeps the logarithms finite;
         - "max": the `n_largest` largest coefficients, in decreasing order;
-        - "min": the `n_largest` smallest, in increasing order;
+        - "min": the `n_largest` smallest coefficients, in increasing order;
         - "absmax": the `n_largest` largest absolute values, in decreasing order;
-        - "mean", "std": mean and (population) standard deviation;
+        - "mean", "std": the mean and the (population) standard deviation;
         - "energy": the sum of squares;
-        - "log_energy": its natural logarithm, of 1e-12 plus the energy so that it is
+        - "log_energy": the natural logarithm of 1e-12 plus the energy. So it is always
           finite;
         - "entropy": the Shannon entropy, in nats, of the shares of the coefficients in
-          the energy: zero for a single nonzero coefficient (or none), at most the
-          logarithm of their number;
+          the energy. It is zero if at most one coefficient is nonzero. Its maximum is the
+          logarithm of the number of coefficients;
         - "quantile": the `quantiles`.
 
     segments : tuple of int, default=(1,)
-        Into how many equal parts each band is cut along each axis, all of which are
-        pooled; 1 is the whole band.
+        The numbers of equal segments that each band is cut into along each axis. All
+        segments are pooled. 1 is the whole band.
 
     thresholds : tuple of float, default=(.02, .1, .2, .35, .5, .65, .8, .9, .98)
         The quantiles that "share_above" learns as thresholds.
 
     n_largest : int, default=1
-        The number of order statistics "max", "min" and "absmax"; 6 in [1]_. A band of
-        fewer coefficients has as many as it has coefficients.
+        The number of values of "max", "min" and "absmax"; 6 in [1]_. If a band has fewer
+        coefficients, it has one value per coefficient.
 
     quantiles : tuple of float, default=(0.05, 0.25, 0.5, 0.75, 0.95)
-        What "quantile" computes.
+        The quantiles that "quantile" computes.
 
     Attributes
     ----------
@@ -104,8 +105,8 @@ class SubbandPooling(BaseOfBands):
 
     See Also
     --------
-    WaveletTransformer : All coefficients of a fixed wavelet.
-    AdaptiveWaveletTransformer : All coefficients of a learned wavelet.
+    WaveletTransformer : Computes all coefficients of a fixed wavelet.
+    AdaptiveWaveletTransformer : Computes all coefficients of a learned wavelet.
 
     References
     ----------
@@ -164,10 +165,10 @@ class SubbandPooling(BaseOfBands):
                 (n_samples, [n_channels,] *signal_shape), or list of arrays
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Passed to the transformer.
+            The target. It is passed to the transformer.
         **fit_params : dict
-            Passed to the transformer's `fit`, such as ``input_gradients``. With
-            ``enable_metadata_routing=True``, as the transformer requests.
+            Parameters of the transformer's `fit`, such as ``input_gradients``. With
+            ``enable_metadata_routing=True`` only those that it requests are passed.
 
         Returns
         -------
@@ -177,10 +178,10 @@ class SubbandPooling(BaseOfBands):
         Raises
         ------
         ValueError
-            If `statistics`, `segments`, `thresholds` or `quantiles` are not valid, or a
-            wavelet is to be learned from signals of unequal lengths.
+            If `statistics`, `segments`, `thresholds` or `quantiles` are not valid, or if
+            a wavelet would be learned from signals of unequal lengths.
         TypeError
-            If `transformer` has no ``layout_`` once it is fitted.
+            If the fitted `transformer` has no ``layout_``.
         """
         refuse_dask_array(self, X)
         pool = self._make_pool()
@@ -205,20 +206,20 @@ class SubbandPooling(BaseOfBands):
         ----------
         X : array-like or tensor of shape (n_samples, n_features) or \
                 (n_samples, [n_channels,] *signal_shape), or list of arrays
-            The signals, of the shape that was fitted, or shorter.
+            The signals. They have the shape that was fitted, or are shorter.
 
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_features_out)
-            The statistics, by channel, then by band from coarse to fine; with the dtype
-            of `X`. For a tensor they are computed on the CPU, without gradients, and
-            brought back to its device.
+            The statistics, by channel, then by band from coarse to fine. They have the
+            dtype of `X`. For a tensor, they are computed on the CPU, without gradients,
+            and moved to the device of the tensor.
 
         Raises
         ------
         ValueError
-            If an energy is too large for the dtype of `X`, or a signal is longer than
-            those of `fit`.
+            If an energy is too large for the dtype of `X`, or if a signal is longer than
+            those in `fit`.
         """
         check_is_fitted(self)
         if is_dask_array(X):
@@ -238,15 +239,15 @@ class SubbandPooling(BaseOfBands):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            The names of the channels, where samples have a channel axis. Names of all
-            features are only checked, as usual, against those seen in fit.
+            The names of the channels, if samples have a channel axis. Otherwise, the
+            names of the features; they are only compared with those seen in fit.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'; with a prefix
-            ``ch0_`` where there are several channels, or the name of the channel,
-            'Fz_cD3_energy'.
+            The names, with band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'.
+            With several channels there is a prefix, either ``ch0_`` and so on or the name
+            of the channel, as in 'Fz_cD3_energy'.
         """
         check_is_fitted(self)
         channels = channel_names_in(self, input_features, self._layout.n_channels)

@@ -25,7 +25,7 @@ def fill_ends(X, length=None):
     X : array-like or tensor
         As it came where all signals are of full length.
     is_missing : ndarray of bool, of shape (n_samples, 1, length) or None
-        Where signals have ended already; None where all are of full length.
+        True after the end of a signal; None if all are of full length.
     """
     X = _pad(X, length)
     if not _may_be_ragged(X):

@@ -94,47 +94,52 @@ def estimate_sigma(details):
 
 
 class WaveletThresholder(BaseOfBands):
-    """Set small wavelet coefficients to zero, and so remove noise.
+    r"""Set small wavelet coefficients to zero, and so remove noise.
 
-    White noise is small in all coefficients, and a signal is large in few of them. The
-    coefficients are those of the transformer, with the details shrunk; the approximation
-    stays as it is. ``denoise(X)`` is ``inverse_transform(transform(X))``, the signals
-    without noise.
+    White noise is small in all coefficients, and a signal is large in a few of them. So
+    the details are shrunk towards zero; the approximation does not change.
+    ``transform(X)`` returns the coefficients, and ``denoise(X)`` the signals without
+    noise: ``inverse_transform(transform(X))``.
 
-    It contains the wavelet transformer, rather than following it in a pipeline, because
-    only the transformer knows where in its flat output each band stands.
+    This estimator contains the wavelet transformer instead of following it in a pipeline,
+    because only the transformer knows the positions of the bands in its output.
 
     Parameters
     ----------
     transformer : transformer, default=None
-        A `WaveletTransformer` or `AdaptiveWaveletTransformer`, of which a clone is
-        fitted; by default ``WaveletTransformer()``. One that is fitted already is kept as
-        it is when wrapped in :class:`sklearn.frozen.FrozenEstimator`. The methods assume
-        an orthogonal wavelet, so that the noise is the same in all coefficients.
+        The `WaveletTransformer` or `AdaptiveWaveletTransformer`. A clone of it is fitted.
+        By default it is ``WaveletTransformer()``. To use a transformer that is already
+        fitted, wrap it in :class:`sklearn.frozen.FrozenEstimator`. The methods assume an
+        orthogonal wavelet: then all coefficients have the same noise.
 
     method : {"bayes", "sure", "universal"}, default="bayes"
-        How the thresholds are found, for each sample and channel on its own:
+        The choice of thresholds, for each sample and channel on its own:
 
-        - "bayes": for each band ``sigma**2 / sqrt(max(variance - sigma**2, 0))``, where
-          the variance is that of the band (BayesShrink) [3]_. With soft thresholds the
-          nearest to the truth on most signals and images;
-        - "sure": for each band that which minimises Stein's unbiased estimate of the
-          risk of soft thresholding, or the universal one for its number of coefficients
-          where too few of them stand out for that (SureShrink, the hybrid scheme) [2]_;
-        - "universal": one threshold for all bands, ``sigma * sqrt(2 * log(n))``, where
-          `n` is the number of values of the signal [1]_. Hardly any noise is left
-          (VisuShrink), and of a signal the least.
+        - "bayes": BayesShrink [3]_. The threshold of a band is
+          :math:`\sigma^2 / \sqrt{\max(\mathrm{var} - \sigma^2, 0)}`, where
+          :math:`\sigma` is the standard deviation of the noise and :math:`\mathrm{var}`
+          the variance of the band. With soft thresholding it is the closest to the truth
+          on most signals and images;
+        - "sure": SureShrink, the hybrid scheme [2]_. The threshold of a band minimises
+          Stein's unbiased estimate of the risk of soft thresholding. If too few
+          coefficients are large for this estimate, it is the universal threshold for
+          the number of coefficients of the band;
+        - "universal": VisuShrink [1]_. All bands have the threshold
+          :math:`\sigma \sqrt{2 \ln N}`, where :math:`N` is the number of values of the
+          signal. It leaves hardly any noise, but also removes more of the signal than the
+          other methods.
 
     thresholding : {"soft", "hard", "firm"}, default="soft"
-        What becomes of the coefficients: all below the threshold are zero, and those
-        above it are moved towards zero by the threshold ("soft"), or stay ("hard"), or
-        stay above twice the threshold and are interpolated below ("firm") [4]_.
+        The rule for the coefficients. Coefficients below the threshold become zero. Those
+        above it are moved towards zero by the threshold ("soft"), or do not change
+        ("hard"). With "firm", those above twice the threshold do not change, and those
+        between are interpolated [4]_.
 
     sigma : float, default=None
         The standard deviation of the noise. By default it is estimated for each sample
-        and channel: the median of the absolute details of the finest level (those that
-        are details along all axes, without zeros) over 0.6745, which is that of standard
-        normal noise [1]_.
+        and channel: it is the median of the absolute details of the finest level divided
+        by 0.6745, the same median for standard normal noise [1]_. Only details along all
+        axes are used, without zeros.
 
     Attributes
     ----------
@@ -149,8 +154,8 @@ class WaveletThresholder(BaseOfBands):
 
     See Also
     --------
-    WaveletTransformer : All coefficients of a fixed wavelet.
-    SubbandPooling : A few statistics of each band.
+    WaveletTransformer : Computes all coefficients of a fixed wavelet.
+    SubbandPooling : Computes a few statistics of each band.
 
     References
     ----------
@@ -204,10 +209,10 @@ class WaveletThresholder(BaseOfBands):
                 (n_samples, [n_channels,] *signal_shape)
             The signals.
         y : array-like of shape (n_samples,), default=None
-            Passed to the transformer.
+            The target. It is passed to the transformer.
         **fit_params : dict
-            Passed to the transformer's `fit`, such as ``input_gradients``. With
-            ``enable_metadata_routing=True``, as the transformer requests.
+            Parameters of the transformer's `fit`, such as ``input_gradients``. With
+            ``enable_metadata_routing=True`` only those that it requests are passed.
 
         Returns
         -------
@@ -217,9 +222,9 @@ class WaveletThresholder(BaseOfBands):
         Raises
         ------
         ValueError
-            If the transformer has no details: no level, or packets that split nothing.
+            If the transformer has no details: it has no level, or no packet is split.
         TypeError
-            If `transformer` has no ``layout_`` once it is fitted.
+            If the fitted `transformer` has no ``layout_``.
         """
         self._fit_bands(X, y, fit_params)
         if len(self.transformer_.layout_.bands) == 1:
@@ -243,9 +248,9 @@ class WaveletThresholder(BaseOfBands):
         Returns
         -------
         X_new : ndarray or tensor of shape (n_samples, n_coeffs)
-            The coefficients, in the order of ``transformer_.layout_``; with the dtype of
-            `X`. Those of a tensor are shrunk on the CPU, without gradients, and brought
-            back to its device.
+            The coefficients, in the order of ``transformer_.layout_``. They have the
+            dtype of `X`. For a tensor, they are shrunk on the CPU, without gradients, and
+            moved to the device of the tensor.
         """
         check_is_fitted(self)
         if is_dask_array(X):
@@ -262,7 +267,7 @@ class WaveletThresholder(BaseOfBands):
         Parameters
         ----------
         X : array-like or tensor of shape (n_samples, n_coeffs)
-            The coefficients, as `transform` returns them.
+            The coefficients, in the order of `transform`.
 
         Returns
         -------
@@ -294,12 +299,12 @@ class WaveletThresholder(BaseOfBands):
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Passed on to the transformer.
+            The names of the features. They are passed on to the transformer.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Band, level and position: 'cA4_0' and 'cD1_12' in 1-D.
+            The names, with band, level and position: 'cA4_0' and 'cD1_12' in 1-D.
         """
         check_is_fitted(self)
         return self.transformer_.get_feature_names_out(input_features)

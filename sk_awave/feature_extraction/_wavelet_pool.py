@@ -32,7 +32,7 @@ class WaveletPool:
         return self._fit(self.bands.parts(rows), self.bands.parts(rows), len(rows))
 
     def fit_compute(self, rows):
-        """Do both for few signals, whose bands are held in memory."""
+        """Do both for few signals: their bands are held in memory."""
         parts = list(self.bands.parts(rows))
         return self._fit(parts, parts, len(rows))._compute(parts)
 
@@ -99,7 +99,7 @@ class CompressedPools:
     Attributes
     ----------
     support : ndarray of int
-        Which of all features are computed, in this order; all, unless it is changed.
+        The indices of the features that are computed, in this order; by default all.
     """
 
     def __init__(self, pools):

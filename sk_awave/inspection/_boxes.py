@@ -94,7 +94,7 @@ def paint_boxes(start, stop, values, shape):
         The first cell along each axis, and the first one after the box.
     values : ndarray of shape (n_boxes, n_values)
     shape : tuple of int
-        That of the cells.
+        The shape of the array of cells.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the functions and displays here are given: wavelets, transformers, samples."""
+"""Checks of the input of functions and displays: wavelets, transformers, samples."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted

@@ -15,68 +15,69 @@ def disentangled_attributions(
 ):
     r"""Score a group of features at samples, along the splits of a forest.
 
-    On the path of a sample through a tree only the splits on the group count. The score
-    of a tree is the mean of `y` over all rows of the background that answer these splits
-    as the sample does; that of the forest is the mean over its trees [1]_. Splits on two
-    features of the group count together, so that the score of a pair holds its
-    interaction.
+    On the path of a sample through a tree, only splits on features of the group are used.
+    The score of a tree is the mean of `y` over all rows of the background that these
+    splits send the same way as the sample. The score of the forest is the mean over its
+    trees [1]_. Splits on all features of the group are used together, so the score of a
+    pair includes its interaction.
 
     Parameters
     ----------
     estimator : fitted forest or Pipeline
         A RandomForest, ExtraTrees or GradientBoosting classifier or regressor of
-        scikit-learn, or a Pipeline that ends with one: the features are then those that
-        its last step sees.
+        scikit-learn, or a Pipeline that ends with one. The features of a Pipeline are
+        the input of its last step.
 
     X : array-like of shape (n_samples, n_features)
         The samples to score.
 
     features : int, str or list of these
-        The group, by index or name; or a boolean mask of all features.
+        The features of the group, by index or name, or as a boolean mask of all features.
 
     background : array-like of shape (n_rows, n_features)
-        The rows to average over: those that the forest was trained on.
+        The rows to average over. Use the training data of the forest.
 
     y : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
-        The targets of the background, of which class labels count as 0 and 1 for each
-        class. By default each tree's own output takes their place, and outputs add up as
-        in the model: the scores then explain the model, in units of ``predict`` of
-        regressors, ``predict_proba`` of forests and ``decision_function`` of boosted
-        classifiers.
+        The targets of the background. Class labels are encoded as 0 and 1 for each class.
+        By default, the output of each tree takes the place of `y`, and outputs are added
+        as in the model. The scores then explain the model, in units of ``predict`` for
+        regressors, ``predict_proba`` for forests of classifiers and
+        ``decision_function`` for boosted classifiers.
 
     centered : bool, default=True
-        Whether to subtract the mean over the background, so that a group that no tree
-        asks about scores 0.
+        If True, the mean over the background is subtracted. A group that no tree splits
+        on then scores 0.
 
     Returns
     -------
     scores : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        One column for each class of a classifier, and for each output where there are
-        several. Trees of which no row of the background answers as the sample does are
-        left out; where all are, the score is NaN.
+        The scores. There is one column per class of a classifier, or per output if there
+        are several. A tree is left out if its splits send no row of the background the
+        same way as the sample. If all trees are left out, the score is NaN.
 
     Raises
     ------
     TypeError
         If the estimator is of another kind.
     ValueError
-        If there are no such features, the data do not fit, or without `y` boosting
-        started from an estimator that is not constant.
+        If there are no such features or the data do not fit. Also without `y`, if
+        boosting started from an estimator that is not constant.
     NotFittedError
         If the estimator is not fitted.
 
     See Also
     --------
-    attribution_curves : The same as a function of one feature or two.
+    attribution_curves : The scores as a function of one feature or two.
     sklearn.inspection.partial_dependence : Averages over branches instead.
 
     Notes
     -----
-    Without `y` two identities hold. The group of all features scores the prediction
-    (not centred, with the training rows as background); and a group that no tree asks
-    about scores the mean prediction. In the published code a tree whose path asks nothing
-    about the group counts as 0, which pulls the scores towards 0; here it counts as its
-    mean.
+    Without `y`, and with ``centered=False``, two identities hold. The score of the group
+    of all features is the prediction, if the background is the training data. The score
+    of a group that no tree splits on is the mean prediction.
+
+    In the published code, a tree whose path has no split on the group scores 0. This
+    pulls the scores towards 0. Here such a tree scores its mean.
 
     References
     ----------
@@ -85,7 +86,7 @@ def disentangled_attributions(
 
     Examples
     --------
-    Of an exclusive or, each feature alone says nothing:
+    In an exclusive or, a feature alone has no effect:
 
     >>> import numpy as np
     >>> from sklearn.ensemble import RandomForestRegressor
@@ -125,25 +126,26 @@ def attribution_curves(
 ):
     r"""Compute the attribution of one feature, or of a pair, as a function of its values.
 
-    Each leaf of a tree keeps its splits on the features only. Of the rows of `X` that
-    satisfy them, those within `spread` standard deviations of their mean form an
-    interval (a rectangle for a pair), with the mean of `y` over these rows as its value.
-    A tree's curve is the mean over its intervals, weighted by their rows; that of the
-    forest is the mean over its trees [1]_.
+    For each leaf of a tree, only the splits on the given features are used. Some rows of
+    `X` satisfy these splits. Those of them within `spread` standard deviations of their
+    mean form an interval, or a rectangle for a pair. Its value is the mean of `y` over
+    these rows. The curve of a tree is the mean over its intervals, weighted by their
+    number of rows. The curve of the forest is the mean over its trees [1]_.
 
     Parameters
     ----------
     estimator : fitted forest or Pipeline
-        As in `disentangled_attributions`.
+        The forest, as in `disentangled_attributions`.
 
     X : array-like of shape (n_samples, n_features)
-        The rows to average over: those that the forest was trained on.
+        The rows to average over. Use the training data of the forest.
 
     features : int, str or list of one or two of these
         The feature or the pair, by index or name.
 
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        As in `disentangled_attributions`: by default the curve is one of the model.
+        The targets, as in `disentangled_attributions`. By default the curve explains the
+        model.
 
     spread : float, default=0.25
         The half width of the intervals, in standard deviations.
@@ -152,42 +154,42 @@ def attribution_curves(
         The first and last value of the grid, as quantiles of the feature.
 
     grid_resolution : int, default=100
-        The number of values of the grid, evenly spaced. A feature of fewer distinct
-        values has these as its grid.
+        The number of evenly spaced values of the grid. If a feature has fewer distinct
+        values, these are the grid.
 
     custom_values : dict, default=None
-        An increasing array of values for some of the features, by what stands for them in
-        `features`, in place of their grid.
+        The grids of some of the features, as increasing arrays. The keys are indices or
+        names, as in `features`.
 
     Returns
     -------
     curves : Bunch
         - ``average``: ndarray of shape (n_outputs, n_values) or (n_outputs, n_values_0,
-          n_values_1), NaN where no tree has an interval;
+          n_values_1), with NaN where no tree has an interval;
         - ``grid_values``: list of the arrays of values;
-        - ``counts``: ndarray of the shape of the grid, the rows of the intervals over
-          it, added over all leaves and trees.
+        - ``counts``: ndarray of the shape of the grid, the number of rows of the
+          intervals at each value, summed over all leaves and trees.
 
     Raises
     ------
     TypeError, ValueError, NotFittedError
-        As of `disentangled_attributions`, and if a parameter is not valid.
+        As in `disentangled_attributions`, and if a parameter is not valid.
 
     See Also
     --------
-    AttributionCurveDisplay : Draws it.
+    AttributionCurveDisplay : Draws the curves.
     sklearn.inspection.partial_dependence : Averages over branches instead.
 
     Notes
     -----
-    A value of the grid stands for the cell around it, halfway to its neighbours, and an
-    interval counts in each cell that it touches. A cell that some trees leave empty is
-    the mean of the others; where there is none it stays NaN, and is not filled from its
-    neighbours as in the published code. A larger `spread` leaves fewer gaps and smooths
-    more.
+    A value of the grid stands for the cell around it, halfway to its neighbours. An
+    interval counts in each cell that it touches. If some trees have no interval in a
+    cell, its value is the mean of the other trees. If no tree has one, the value is NaN.
+    The published code fills such a cell from its neighbours. With a larger `spread`,
+    there are fewer gaps and the curve is smoother.
 
-    The curve is no estimate of a conditional mean: a kernel smoother of `y` is a better
-    one. See the guide.
+    The curve does not estimate a conditional mean; a kernel smoother of `y` is a better
+    estimate. See the guide.
 
     References
     ----------
@@ -229,7 +231,7 @@ def attribution_curves(
 
 
 def _combine(pairs, total):
-    """Add up trees by their weights; those without rows are as the others are."""
+    """Add up trees by their weights; those without rows count as the others' mean."""
     weighted = known = count = 0
     for (sums, counts), weights in zip(pairs, total.weights, strict=True):
         has_rows = counts[..., None] > 0

@@ -1,4 +1,4 @@
-"""How far two wavelets are from each other."""
+"""The distance of two wavelets."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ _REFINEMENTS = 5
 def wavelet_distance(a, b, *, metric="psi"):
     r"""Measure the distance of two wavelets, up to shift, time reversal and sign.
 
-    Wavelets that differ only by a shift, a reversal of time or a sign count as the same:
-    the distance is that of the best match.
+    Wavelets that differ only by a shift, a reversal of time or a sign have distance zero:
+    the distance is the one at the best match.
 
     Parameters
     ----------
@@ -21,17 +21,17 @@ def wavelet_distance(a, b, *, metric="psi"):
 
     metric : {"psi", "cosine"}, default="psi"
         - "psi": the distance of the wavelet functions [1]_,
-          :math:`\min \|\psi_a - \psi_b\|_2`, with :math:`\psi` sampled by PyWavelets'
-          ``wavefun(level=5)``: 32 samples a unit of time, so that
-          :math:`\|\psi\|_2 = \sqrt{32}` for an orthonormal wavelet. That of synthesis for
-          a biorthogonal one.
+          :math:`\min \|\psi_a - \psi_b\|_2`. PyWavelets' ``wavefun(level=5)`` samples
+          :math:`\psi`, with 32 samples per unit of time. So
+          :math:`\|\psi\|_2 = \sqrt{32}` for an orthonormal wavelet. For a biorthogonal
+          wavelet, :math:`\psi` is the function of synthesis.
         - "cosine": the distance of the low-pass filters ``rec_lo`` [2]_,
           :math:`1 - \max |\langle h_a, h_b \rangle| / (\|h_a\|_2 \|h_b\|_2)`, between 0
           and 1.
 
-        The minimum or maximum is over circular shifts (the shorter sequence being padded
-        with zeros), time reversal and sign. In [1]_ the sign was left out, so that a
-        wavelet could be far from its own mirror image.
+        The minimum or maximum is over circular shifts, time reversal and sign. The
+        shorter sequence is padded with zeros. In [1]_ the sign was left out, so that a
+        wavelet could be far from its own negative.
 
     Returns
     -------
@@ -41,20 +41,20 @@ def wavelet_distance(a, b, *, metric="psi"):
     Raises
     ------
     ValueError
-        If the metric or a wavelet is unknown, or a transformer has several wavelets.
+        If the metric or a wavelet is unknown, or if a transformer has several wavelets.
     NotFittedError
         If a transformer is not fitted.
 
     See Also
     --------
     closest_wavelet : The named wavelet at the smallest distance.
-    AdaptiveWaveletTransformer : Learns a wavelet, which this can compare with others.
+    AdaptiveWaveletTransformer : Learns a wavelet.
 
     Notes
     -----
-    Neither obeys the triangle inequality in general: "psi" because the circle on which a
-    pair is shifted is as long as the longer of the two, "cosine" because 1 minus a cosine
-    never does.
+    In general, both metrics violate the triangle inequality. With "psi", sequences of
+    different lengths are shifted on circles of different lengths. With "cosine", one
+    minus a cosine is not a metric.
 
     References
     ----------

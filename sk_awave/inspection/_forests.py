@@ -1,4 +1,4 @@
-"""Forests as the attributions of trees see them: leaves, outputs, weights."""
+"""Forests as sums over trees: leaves, outputs, weights."""
 
 from numbers import Integral
 from typing import NamedTuple
@@ -29,9 +29,9 @@ _BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
 
 
 class Sum(NamedTuple):
-    """What the trees are made of: ``offset + sum of weights * tree(x)``.
+    """A sum over trees: ``offset + sum of weights * tree(x)``.
 
-    The weights have shape (n_trees, n_outputs); ``of_rows`` holds what each tree gives
+    The weights have shape (n_trees, n_outputs); ``of_rows`` holds the output of each tree
     for each row of the background, of shape (n_rows, n_outputs).
     """
 
@@ -46,9 +46,9 @@ class Forest:
     Parameters
     ----------
     estimator : estimator
-        What a user hands in.
+        The estimator of the user.
     caller : str
-        Who asks, for errors.
+        The name of the function that the user called, for errors.
     """
 
     def __init__(self, estimator, caller):
@@ -71,11 +71,11 @@ class Forest:
             self.names = steps.get_feature_names_out()
 
     def see(self, X):
-        """Return what the forest sees of samples, behind the steps of a pipeline."""
+        """Return the input of the forest: samples after the steps of a pipeline."""
         return X if self._steps is None else self._steps.transform(X)
 
     def read(self, X):
-        """Return what the forest sees of samples, as valid numbers."""
+        """Return the input of the forest as valid numbers."""
         return validate_data(self.estimator, self.see(X), dtype=np.float64, reset=False)
 
     def leaves(self, x):
@@ -158,7 +158,7 @@ class Forest:
         return np.hstack([value[:, i, :n] for i, n in enumerate(n_classes)])
 
     def _offset(self, rows, of_trees):
-        """Return what boosting starts from, which must be the same for every row."""
+        """Return the start of boosting; it must be the same for every row."""
         model = without_feature_names(self.estimator)
         read = getattr(model, "decision_function", model.predict)
         outputs = read(rows).reshape(len(rows), -1)

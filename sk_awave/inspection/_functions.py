@@ -1,4 +1,4 @@
-"""What a wavelet looks like: its functions, its frequencies, its nearest relative."""
+"""The functions of a wavelet, its frequencies, and the closest named wavelet."""
 
 from numbers import Integral
 from typing import NamedTuple
@@ -38,35 +38,36 @@ def wavelet_functions(
         A transformer stands for its ``wavelet_``; or a discrete wavelet, or its name.
 
     level : int, default=8
-        How often the functions are refined: there are ``2 ** level`` samples a unit of
-        time.
+        The number of refinements of the functions. There are ``2 ** level`` samples per
+        unit of time.
 
     side : {"synthesis", "analysis"}, default="synthesis"
-        Which pair of a biorthogonal wavelet: that from which signals are composed, or
-        that with which they are compared. An orthogonal wavelet has but one.
+        The pair of functions of a biorthogonal wavelet: signals are sums of the functions
+        of synthesis, and coefficients are inner products with those of analysis. For an
+        orthogonal wavelet both are the same.
 
     sampling_frequency : float, default=None
-        The number of samples a second: time is then in seconds. By default it is in
+        The number of samples per second: time is then in seconds. By default it is in
         samples.
 
     Returns
     -------
     functions : WaveletFunctions
-        The named tuple ``(phi, psi, x)`` of arrays of equal length, by PyWavelets'
-        ``wavefun``: scaling function, wavelet and time; at level :math:`j` of a transform
-        they are stretched by :math:`2^j`.
+        The named tuple ``(phi, psi, x)`` of arrays of equal length: scaling function,
+        wavelet and time, from PyWavelets' ``wavefun``. At level :math:`j` of a transform,
+        the functions are stretched by :math:`2^j`.
 
     Raises
     ------
     ValueError
-        If the wavelet or the side is unknown, a transformer has several wavelets, or the
-        sampling frequency is not positive.
+        If the wavelet or the side is unknown, if a transformer has several wavelets, or
+        if the sampling frequency is not positive.
     NotFittedError
         If the transformer is not fitted.
 
     See Also
     --------
-    WaveletDisplay : Draws them.
+    WaveletDisplay : Draws the functions.
 
     Examples
     --------
@@ -98,31 +99,32 @@ def frequency_response(
         A transformer stands for its ``wavelet_``; or a discrete wavelet, or its name.
 
     n_frequencies : int, default=512
-        How many frequencies, evenly spaced from 0 to 0.5 cycles a sample with both ends.
+        The number of frequencies. They are evenly spaced from 0 to 0.5 cycles per sample,
+        including both ends.
 
     sampling_frequency : float, default=None
-        The number of samples a second: frequencies are then in Hz. By default they are in
-        cycles a sample.
+        The number of samples per second: frequencies are then in Hz. By default they are
+        in cycles per sample.
 
     Returns
     -------
     response : FrequencyResponse
-        The named tuple ``(frequencies, dec_lo, dec_hi)``: frequencies, and complex gains
-        :math:`H(f) = \sum_n h_n e^{-2 \pi i f n}` of the two filters, with :math:`f` in
-        cycles a sample. Those of an orthonormal wavelet obey :math:`|H(f)|^2 + |H(0.5 -
-        f)|^2 = 2`.
+        The named tuple ``(frequencies, dec_lo, dec_hi)``: the frequencies, and the
+        complex gains of the two filters. The gain of the low-pass filter :math:`h` is
+        :math:`H(\nu) = \sum_k h_k e^{-2 \pi i \nu k}`, with :math:`\nu` in cycles per
+        sample. For an orthonormal wavelet, :math:`|H(\nu)|^2 + |H(0.5 - \nu)|^2 = 2`.
 
     Raises
     ------
     ValueError
-        If the wavelet is unknown, a transformer has several wavelets, `n_frequencies` is
-        less than 2, or the sampling frequency is not positive.
+        If the wavelet is unknown, if a transformer has several wavelets, if
+        `n_frequencies` is less than 2, or if the sampling frequency is not positive.
     NotFittedError
         If the transformer is not fitted.
 
     See Also
     --------
-    FilterBankDisplay : Draws them.
+    FilterBankDisplay : Draws the gains.
 
     Examples
     --------
@@ -147,7 +149,7 @@ def frequency_response(
 
 
 def closest_wavelet(estimator_or_wavelet, *, metric="psi", wavelets=None):
-    """Find the named wavelet that is nearest, up to shift, time reversal and sign.
+    """Find the closest named wavelet, up to shift, time reversal and sign.
 
     Parameters
     ----------
@@ -155,31 +157,32 @@ def closest_wavelet(estimator_or_wavelet, *, metric="psi", wavelets=None):
         A transformer stands for its ``wavelet_``; or a discrete wavelet, or its name.
 
     metric : {"psi", "cosine"}, default="psi"
-        See `wavelet_distance`.
+        The metric; see `wavelet_distance`.
 
     wavelets : list of str, default=None
-        The names to choose from. By default the orthogonal wavelets of PyWavelets that
-        learning can start from: haar, db2 to db22, sym4 to sym20 and coif1 to coif17; for
-        a wavelet that is not orthogonal also the biorthogonal ones, bior and rbio.
+        The names to choose from. By default these are the orthogonal wavelets of
+        PyWavelets that learning can start from: haar, db2 to db22, sym4 to sym20 and
+        coif1 to coif17. For a wavelet that is not orthogonal, the biorthogonal ones (bior
+        and rbio) are included.
 
     Returns
     -------
     name : str
-        The nearest wavelet, the first of several at the same distance.
+        The closest wavelet. Of several at the same distance, it is the first one.
     distance : float
-        Its distance.
+        The distance of this wavelet.
 
     Raises
     ------
     ValueError
-        If a wavelet is unknown, `wavelets` is empty, or a transformer has several
+        If a wavelet is unknown, if `wavelets` is empty, or if a transformer has several
         wavelets.
     NotFittedError
         If the transformer is not fitted.
 
     See Also
     --------
-    wavelet_distance : The distance.
+    wavelet_distance : Computes the distance of two wavelets.
 
     Examples
     --------

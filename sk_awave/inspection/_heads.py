@@ -20,13 +20,13 @@ _POOLED = SubbandPooling, AdaptiveSubbandPooling
 
 @dataclass(frozen=True)
 class Part:
-    """What one transformer contributes to the features of a linear model.
+    """The features of a linear model that one transformer makes.
 
     Attributes
     ----------
     transformer : transformer
     place : slice
-        Of its features, among all.
+        The place of its features among all features.
     """
 
     transformer: object
@@ -62,7 +62,7 @@ class Head:
     Attributes
     ----------
     before : list of transformers
-        What is applied to samples first.
+        The transformers that are applied to samples first.
     parts : list of Part
     weights, offsets : ndarrays of shape (n_outputs, n_features)
         The contribution of a feature c is ``weight * c + offset``. Offsets are those of
@@ -70,11 +70,11 @@ class Head:
     baselines : ndarray of shape (n_outputs,)
         The rest: contributions and baseline add up to the outputs.
     names : list of str
-        Of the outputs: 'class a', 'output 0', or '' of a single number.
+        The names of the outputs: 'class a', 'output 0', or '' for a single number.
     classifies : bool
-        Whether the model is a classifier.
+        True if the model is a classifier.
     evaluate : callable
-        From samples to the outputs, as the estimator computes them.
+        The function from samples to the outputs, as the estimator computes them.
     """
 
     before: list
@@ -135,7 +135,7 @@ def read_head(estimator, caller):
         transformers of samples, a transformer of sk_awave or a union of some, affine
         steps and a linear model.
     caller : str
-        Who asks, for messages.
+        The name of the function that the user called, for messages.
 
     Returns
     -------
@@ -217,13 +217,13 @@ def _make_parts(step):
 
 
 def _fold(steps, scales, caller):
-    """Fold affine steps to one map of features, and tell whose their offsets are.
+    """Combine affine steps into one map of features, and assign their offsets.
 
     Returns
     -------
     weight : sparse matrix of shape (n_features, n_out)
     own : sparse matrix of shape (n_features, n_out)
-        The offsets of what depends on one feature, in its row.
+        The offsets of outputs that depend on one feature, in the row of that feature.
     free : ndarray of shape (n_out,)
         The other offsets.
     """

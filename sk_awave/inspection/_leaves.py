@@ -1,4 +1,4 @@
-"""What the leaves of trees say about some features, tree by tree."""
+"""Sums over the leaves of trees for some features, tree by tree."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _SLACK = 1e-9
 
 
 def tree_scores(forest, columns, rows, points, of_rows):
-    """Yield of each tree the sums over the rows that answer as the points do.
+    """Yield, for each tree, the sums over the rows that go the same way as the points.
 
     Yields
     ------
@@ -42,7 +42,7 @@ def tree_scores(forest, columns, rows, points, of_rows):
 
 
 def tree_curves(forest, columns, rows, of_rows, grids, spread):
-    """Yield of each tree the sums over the intervals that cover each cell of the grid.
+    """Yield, for each tree, the sums over the intervals that cover each cell of the grid.
 
     Yields
     ------
@@ -111,7 +111,7 @@ class RankedRows:
         low, high : ndarray of shape (n_boxes, n_features)
             The narrower boxes, with both ends.
         sums, counts
-            As of `sum`, over the rows in them.
+            The results of `sum` over the rows in them.
         """
         z = self._centred
         moments, counts = self.sum(start, stop, np.hstack([z, z * z]))
@@ -150,7 +150,7 @@ def _path_sums(tree, features, x, values, leaves):
 
 
 def _answers(tree, features, x):
-    """Tell of each node and each row whether it answers the splits on the way there."""
+    """Tell for each node and each row if the row satisfies the splits to the node."""
     inside = np.ones((tree.node_count, len(x)), dtype=bool)
     level = np.zeros(1, dtype=np.intp)
     while len(level := level[tree.children_left[level] >= 0]):

@@ -27,8 +27,8 @@ def coefficient_map(layout, filter_bank, values):
 def pooled_map(part, values, channel):
     """Add the values of pooled features up, by band and segment of a signal.
 
-    There is a row for each number of segments, 'cD3' and 'cD3[i/4]', and one of all
-    envelopes of a band, '|cD3|'.
+    There is one row for each number of segments, 'cD3' and 'cD3[i/4]', and one row for
+    all envelopes of a band, '|cD3|'.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def pooled_map(part, values, channel):
 
 
 def map_labels(bands, layout, sampling_frequency):
-    """Return what the rows of a map are called: 'cD3 (16-31 Hz)'."""
+    """Return the labels of the rows of a map: 'cD3 (16-31 Hz)'."""
     if sampling_frequency is None or len(layout.signal_shape) > 1:
         return {name: name for name in bands}
     return {
@@ -66,9 +66,9 @@ def map_labels(bands, layout, sampling_frequency):
 
 
 def feature_labels(part, channel_names, sampling_frequency):
-    """Return what each pooled feature is called, by its name.
+    """Return the label of each pooled feature, by its name.
 
-    With a sampling frequency it is 'cD3 (16-31 Hz) log_rms' in place of 'cD3_log_rms'.
+    With a sampling frequency, 'cD3_log_rms' becomes 'cD3 (16-31 Hz) log_rms'.
     """
     names = part.feature_names(channel_names)
     if sampling_frequency is None or len(part.layout.signal_shape) > 1:
@@ -89,7 +89,7 @@ def _ordered(layout):
 
 
 def _segment(place):
-    """Return which segment a feature of a signal is of, from 0, and of how many."""
+    """Return the segment of a feature, counted from 0, and the number of segments."""
     if not place.segment:
         return 0, 1
     number, count = place.segment.strip("[]").split("/")
@@ -97,7 +97,7 @@ def _segment(place):
 
 
 def _carrier(band):
-    """Return '|cD1|' of the envelope '|cD1|_cD3', and other names as they are."""
+    """Return '|cD1|' for the envelope '|cD1|_cD3', and other names unchanged."""
     return f"|{band.split('|')[1]}|" if "|" in band else band
 
 

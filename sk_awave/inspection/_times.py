@@ -1,4 +1,4 @@
-"""When in the signal a coefficient is."""
+"""The time of each coefficient."""
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -16,15 +16,15 @@ def coefficient_times(layout, filter_bank):
     Parameters
     ----------
     layout : CoeffLayout
-        Of signals.
+        The layout of signals.
     filter_bank : ndarray of shape (n_levels or 1, n_axes or 1, 4, K)
         The filters.
 
     Returns
     -------
     times : dict of str to ndarray
-        The time of each coefficient, by band. With periodization, within the signal (that
-        of an odd length goes on by a sample at each level).
+        The time of each coefficient, by band. With periodization, times are within the
+        signal. A signal of odd length is extended by one sample at each level.
     """
     chains = {(): np.ones(1)}
     periodic = layout.mode == "periodization"

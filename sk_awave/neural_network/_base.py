@@ -1,4 +1,4 @@
-"""What penalised nets share: all but what skorch knows of classes and numbers."""
+"""The common part of penalised classifiers and regressors."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -54,13 +54,13 @@ class PenalizedNet:
         Parameters
         ----------
         X : array-like, tensor, dict or skorch.dataset.Dataset
-            The samples; or ``{"X": samples, "mask": masks}``, where the masks have the
-            shape of the samples, with 1 for what must not be used. A row of zeros or NaN
-            has no penalty.
+            The samples, or ``{"X": samples, "mask": masks}``. Masks have the shape of the
+            samples, with 1 for values that must not be used. A sample has no penalty if
+            its mask is all zeros or NaN.
         y : array-like or tensor
-            The targets, as skorch takes them.
+            The targets, in the form that skorch expects.
         **fit_params
-            Passed on to skorch.
+            Parameters of the ``fit`` of skorch.
 
         Returns
         -------
@@ -70,23 +70,23 @@ class PenalizedNet:
         Raises
         ------
         ValueError
-            If there is not exactly one of bands, a mask, and masks of samples, or it
-            does not fit the samples.
+            If there is not exactly one of these: bands, one mask, and masks of samples.
+            Also if it does not fit the samples.
         """
         self._find_region(X, y)
         return super().fit(X, y, **fit_params)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
-        """Train on, from where the last call has ended, with the bands or mask of then.
+        """Continue the training of the last call, with the same bands or mask.
 
         Parameters
         ----------
         X, y
-            As in `fit`.
+            The samples and targets; see `fit`.
         classes : array-like
             Ignored.
         **fit_params
-            Passed on to skorch.
+            Parameters of the ``partial_fit`` of skorch.
 
         Returns
         -------
@@ -98,11 +98,11 @@ class PenalizedNet:
         return super().partial_fit(X, y, classes, **fit_params)
 
     def infer(self, x, **fit_params):
-        """Evaluate the module on a batch, whose masks it does not see."""
+        """Evaluate the module on the samples of a batch, without its masks."""
         return super().infer(_split(x)[0], **fit_params)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Return the loss of a batch, in training with the penalty."""
+        """Return the loss of a batch; in training it includes the penalty."""
         loss = super().get_loss(y_pred, y_true, X, training)
         if not training or self.alpha == 0:
             return loss
@@ -126,7 +126,7 @@ class PenalizedNet:
         Parameters
         ----------
         **params
-            Those of ``get_params()``.
+            The parameters, by the names of ``get_params()``.
 
         Returns
         -------
@@ -172,7 +172,7 @@ class PenalizedNet:
             return PENALTIES[self.penalty](self._outputs, x, region)
 
     def _outputs(self, x):
-        """Return what the criterion compares with the targets."""
+        """Return the outputs that the criterion compares with the targets."""
         outputs = self.module_(x)
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         if isinstance(self.criterion_, torch.nn.NLLLoss):  # as skorch itself does
@@ -181,7 +181,7 @@ class PenalizedNet:
 
 
 def _split(X):
-    """Split what is trained on into samples, and masks or None."""
+    """Split training data into samples, and masks or None."""
     is_masked = isinstance(X, Mapping) and set(X) == {"X", "mask"}
     return (X["X"], X["mask"]) if is_masked else (X, None)
 

@@ -1,4 +1,4 @@
-"""How much a net uses a region of its samples, as numbers that can be differentiated.
+"""Measures of how much a net uses a region of its samples, differentiable.
 
 Each function takes the net, a batch and a `Region`, and returns a mean over rows and
 outputs. The net is in eval mode, so that it is one and the same function in all calls.
@@ -10,7 +10,7 @@ from sk_awave.attribution._split import contextual_parts
 
 
 def removal(forward, x, region):
-    """Return the mean square of what the outputs lose if the region is taken out."""
+    """Return the mean squared change of the outputs if the region is removed."""
     outputs, without = forward(torch.cat([x, x - region.part(x)])).chunk(2)
     return (outputs - without).square().mean()
 
@@ -33,10 +33,10 @@ def gradient(forward, x, region):
 
 
 def decomposition(forward, x, region):
-    """Return the mean size of what the outputs have beyond the decomposition of the rest.
+    """Return the mean size of the outputs minus the decomposition of the rest.
 
-    By the rules interactions of the region with the rest are irrelevant to both, and so
-    they count here. They escape a penalty on the decomposition of the region itself.
+    By the rules, interactions of the region with the rest are irrelevant to both. So they
+    count here, but not in a penalty on the decomposition of the region itself.
     """
     rest = x - region.part(x)
     relevant, outputs = contextual_parts(forward, x, rest[None])

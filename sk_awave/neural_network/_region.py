@@ -1,4 +1,4 @@
-"""What a net must not use: a part of each sample."""
+"""The part of each sample that a net must not use."""
 
 import numpy as np
 
@@ -11,23 +11,23 @@ class Region:
     weights : tensor
         1 where a coefficient, or a value, is in the region, and 0 elsewhere.
     transformer : fitted wavelet transformer, default=None
-        What makes the coefficients; None for values.
+        The transformer that makes the coefficients; None for values.
     """
 
     def __init__(self, weights, transformer=None):
         self.weights, self.transformer = weights, transformer
 
     def part(self, x):
-        """Return ``S (w * A x)``, which is not differentiated, for a batch `x`."""
+        """Return ``S (m * A x)`` for a batch `x`; it is not differentiated."""
         if self.transformer is None:
             return self.weights * x
         coeffs = self.weights * self.transformer.transform(x)
         return self.transformer.inverse_transform(coeffs).to(x)
 
     def project(self, gradients):
-        """Return ``S (w * S^T g)``: the part of gradients that the region sees.
+        """Return ``S (m * S^T v)``: the part of gradients `v` in the region.
 
-        Its product with `g` is the squared gradient with respect to the coefficients of
+        Its product with `v` is the squared gradient with respect to the coefficients of
         the region. With orthonormal wavelets it is a projection.
         """
         if self.transformer is None:

@@ -1,4 +1,4 @@
-"""A skorch regressor that is penalised for what it must not use."""
+"""A skorch regressor with a penalty on the use of a part of its input."""
 
 from skorch import NeuralNetRegressor
 
@@ -8,8 +8,8 @@ from sk_awave.neural_network._base import PenalizedNet
 class PenalizedNetRegressor(PenalizedNet, NeuralNetRegressor):
     """A skorch regressor that is trained not to use a part of its samples [1]_.
 
-    The part is a band of a wavelet transform or a region under a mask: an artefact that
-    goes with the target in the training data, and will not elsewhere.
+    The part is some bands of a wavelet transform or a region under a mask. It holds an
+    artefact that predicts the target in the training data but not in other data.
 
     Parameters
     ----------
@@ -17,35 +17,36 @@ class PenalizedNetRegressor(PenalizedNet, NeuralNetRegressor):
         The network.
 
     transformer : wavelet transformer, default=None
-        Whose bands `bands` names. It is cloned, and fitted in `fit`; wrap one that is
-        fitted in a `sklearn.frozen.FrozenEstimator`.
+        The transformer that `bands` refers to. A clone of it is fitted in `fit`. If it is
+        already fitted, wrap it in a `sklearn.frozen.FrozenEstimator`.
 
     bands : list of str, default=None
         The bands that the net must not use, by their names in the layout of the
-        transformer: ``["cD1"]`` is the finest of signals.
+        transformer. For signals, ``["cD1"]`` is the finest band.
 
     mask : array-like of the shape of a sample, default=None
-        In place of bands: 1 for what the net must not use, and 0 elsewhere. If it differs
-        between samples, or is known for some only, pass it to `fit` in `X` instead.
+        A mask in place of bands: 1 for values that the net must not use, and 0 elsewhere.
+        If the mask differs between samples, or is known for some samples only, pass masks
+        to `fit` in `X` instead.
 
     alpha : float, default=1.0
-        The strength of the penalty. With 0 the net is skorch's own.
+        The strength of the penalty. With 0 the net is an ordinary net of skorch.
 
     penalty : {"removal", "gradient", "cd"}, default="removal"
-        How much the net uses the part `p` of a sample `x`, as a mean over samples and
-        outputs:
+        The measure of how much the net :math:`f` uses the part :math:`p` of a sample
+        :math:`x`. It is a mean over samples and outputs:
 
-        - "removal": of the squared change of the output if the part is removed,
-          ``f(x) - f(x - p)``;
-        - "gradient": of the squared gradient of the output with respect to the values
-          under the mask, as in [2]_, or to the coefficients of the bands;
-        - "cd": of the absolute value of the output less the contextual decomposition
-          [3]_ of all but the part. That is the part's own contribution and its
+        - "removal": the squared change of the output if the part is removed,
+          :math:`(f(x) - f(x - p))^2`;
+        - "gradient": the squared gradient of the output with respect to the values under
+          the mask, as in [2]_, or to the coefficients of the bands;
+        - "cd": the absolute value of the output minus the contextual decomposition [3]_
+          of all but the part. This difference is the contribution of the part and its
           interactions. All layers must have rules.
 
     **skorch
-        The parameters of `skorch.NeuralNetRegressor`, with its defaults: ``optimizer``,
-        ``lr``, ``max_epochs``, ``train_split`` and so on.
+        The parameters of `skorch.NeuralNetRegressor`, with the same defaults:
+        ``optimizer``, ``lr``, ``max_epochs``, ``train_split`` and so on.
 
     Attributes
     ----------
@@ -53,22 +54,23 @@ class PenalizedNetRegressor(PenalizedNet, NeuralNetRegressor):
         The trained module.
 
     history : skorch.history.History
-        What skorch records, and the mean of the penalty in each epoch,
-        ``"train_penalty"``, unless `alpha` is 0.
+        The history of skorch. Unless `alpha` is 0, it has the mean of the penalty in each
+        epoch as ``"train_penalty"``.
 
     transformer_ : wavelet transformer or None
         The fitted transformer.
 
     See Also
     --------
-    PenalizedNetClassifier : The same for classes.
+    PenalizedNetClassifier : The classifier with the same penalties.
 
     Notes
     -----
-    The loss is ``criterion + alpha * penalty``, in training only: what is recorded for
-    validation is the criterion. The net is in eval mode while the penalty is
-    evaluated: dropout is off, and batch normalisation uses its running statistics and
-    does not change them.
+    The loss in training is ``criterion + alpha * penalty``. The loss in validation is the
+    criterion alone.
+
+    The penalty is evaluated in eval mode: dropout is off, and batch normalisation uses
+    its running statistics and does not change them.
 
     References
     ----------

@@ -13,7 +13,7 @@ def is_dask_array(X):
 
 
 def refuse_dask_array(estimator, X):
-    """Raise TypeError for a Dask array, which would else be computed whole."""
+    """Raise TypeError for a Dask array; otherwise it would be computed whole."""
     if is_dask_array(X):
         raise TypeError(
             f"A Dask array was passed, but this method of {type(estimator).__name__} "
@@ -126,9 +126,9 @@ class Workers:
     client : distributed.Client
     make : callable
     shared : object
-        The first argument, which is sent once to a worker.
+        The first argument. It is sent once to each worker.
     arguments : list of tuples
-        The others for each object, which may be delayed.
+        The other arguments of each object. They may be delayed.
     """
 
     def __init__(self, client, make, shared, arguments):

@@ -25,8 +25,8 @@ def split_shape(sample_shape, ndim, signal_shape=None):
     ndim : int
         The number of transformed axes.
     signal_shape : tuple of int, default=None
-        What the rows of a two-dimensional `X` are to be reshaped to: `ndim` axes, or a
-        channel axis more.
+        The shape that the rows of a two-dimensional `X` are reshaped to: `ndim` axes, or
+        a channel axis and `ndim` axes.
 
     Returns
     -------
@@ -114,11 +114,11 @@ def validate_signals(estimator, X, *, reset):
     Parameters
     ----------
     estimator : estimator
-        Where ``n_features_in_`` (the number of values of a sample), ``sample_shape_`` and
-        ``feature_names_in_`` are set or compared.
+        The estimator whose ``n_features_in_`` (the number of values of a sample),
+        ``sample_shape_`` and ``feature_names_in_`` are set or compared.
     X : array-like or tensor of shape (n_samples, ...)
     reset : bool
-        Whether to set, or to compare.
+        True to set these attributes, False to compare.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _is_surely_finite(X):
 
 
 def validate_fields(estimator, X):
-    """Validate gradients at signals, which have the shape but no names of features."""
+    """Validate gradients at signals: they have the shape, but no names of features."""
     shape = tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
     if shape[1:] != estimator.sample_shape_:
         raise ValueError(

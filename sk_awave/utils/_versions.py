@@ -23,7 +23,7 @@ PACKAGES = (
 def show_versions():
     """Print the versions of Python, the package, its dependencies, and the hardware.
 
-    Paste what it prints into reports of bugs.
+    Paste the output into bug reports.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Display of the groups that coefficients are joined into, merge by merge."""
+"""Display of groups of coefficients, merge by merge."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from sk_awave.inspection._sampling import check_sampling_frequency, in_time, tim
 class AttributionTreeDisplay:
     """The groups of coefficients that a model joins, after some numbers of merges.
 
-    A panel for each number of merges. Of a signal, it shows the plane of time and band:
-    a row for each band, the lowest frequencies at the bottom, and each coefficient at the
-    time it stands for. Of an image, it shows the bands side by side. Coefficients have
-    the colour of the score of their group, and groups of several are outlined. Where a
-    group is drawn in several parts, these have one colour.
+    There is one panel for each number of merges. For a signal, it has one row for each
+    band, the lowest frequencies at the bottom, and shows each coefficient at its time.
+    For an image, it shows the bands side by side. The colour of a coefficient is the
+    score of its group [1]_. Groups of several coefficients are outlined. All parts of a
+    group have the same colour, even if they are not adjacent.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -30,20 +30,20 @@ class AttributionTreeDisplay:
         The groups and their scores.
 
     bands : dict of str to ndarray of int
-        The coefficients of each band, as indices of `tree`, of a signal from low to high
-        frequencies.
+        The coefficients of each band, as indices of `tree`. The bands of a signal are in
+        the order from low to high frequencies.
 
     times : dict of str to ndarray, default=None
-        The times of the coefficients of each band, in samples; None for an image.
+        The times of the coefficients of each band, in samples. None for an image.
 
     length : int, default=None
         The number of samples of a signal; None for an image.
 
     labels : dict of str to str, default=None
-        What the bands of a signal are called; by default their names.
+        The labels of the bands of a signal. By default these are their names.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     n_merges : sequence of int, default=(0, 1, 4, 12)
         The numbers of merges.
@@ -51,7 +51,7 @@ class AttributionTreeDisplay:
     Attributes
     ----------
     axes_ : ndarray of shape (n_rows, n_columns) of matplotlib Axes
-        The panels, row by row. Those that are not needed are empty.
+        The panels, row by row. The last ones may be empty.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -61,8 +61,8 @@ class AttributionTreeDisplay:
 
     See Also
     --------
-    sk_awave.attribution.agglomerate_attributions : The groups without a drawing.
-    AttributionDisplay : Attributions to single coefficients.
+    sk_awave.attribution.agglomerate_attributions : Computes the groups.
+    AttributionDisplay : Draws attributions to single coefficients.
 
     References
     ----------
@@ -126,43 +126,43 @@ class AttributionTreeDisplay:
         Parameters
         ----------
         decomposition : fitted ContextualDecomposition
-            Of the coefficients of a wavelet transformer of signals or images.
+            The decomposition, with a wavelet transformer of signals or images.
 
         x : array-like or tensor of the shape of a sample in fit
             The sample.
 
         n_merges : sequence of int, default=(0, 1, 4, 12)
-            The numbers of merges, with a panel for each.
+            The numbers of merges. There is one panel for each.
 
         connectivity : {"tree", "bands"}, matrix or None, default="tree"
-            As in `sk_awave.attribution.agglomerate_attributions`.
+            See `sk_awave.attribution.agglomerate_attributions`.
 
         target : int or "auto", default="auto"
-            As in `sk_awave.attribution.agglomerate_attributions`.
+            See `sk_awave.attribution.agglomerate_attributions`.
 
         channel : int, default=0
-            The channel that is drawn. Groups may reach into others.
+            The channel that is drawn. Groups may include coefficients of other channels.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds, and bands
-            are drawn with their frequencies in Hz. By default time is in samples.
+            The number of samples per second of a signal: time is then in seconds, and
+            the labels of bands show frequencies in Hz. By default time is in samples.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : AttributionTreeDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         NotFittedError
             If the decomposition is not fitted.
         TypeError, ValueError
-            If `agglomerate_attributions` cannot join the coefficients, there are not so
-            many merges or no such channel, or what is joined is not the coefficients of
-            signals or images.
+            If `agglomerate_attributions` cannot join the coefficients, if there are not
+            so many merges, if there is no such channel, or if the units are not the
+            coefficients of signals or images.
         """
         tree = agglomerate_attributions(
             decomposition, x, connectivity=connectivity, target=target
@@ -191,17 +191,17 @@ class AttributionTreeDisplay:
         ).plot(ax)
 
     def plot(self, ax=None):
-        """Draw a panel for each number of merges.
+        """Draw one panel for each number of merges.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : AttributionTreeDisplay
-            Itself.
+            The display itself.
         """
         nodes = [self.tree.nodes(n) for n in self.n_merges]
         drawn = np.concatenate([band.ravel() for band in self.bands.values()])

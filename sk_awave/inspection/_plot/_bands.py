@@ -1,4 +1,4 @@
-"""How samples, bands and features are drawn, by whatever display."""
+"""Drawing of samples, bands and features, for all displays."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def add_colour_bar(display, mappable, panels, text, *, below):
 
 
 def draw_series(above, rows, signal, bands, times, colours, labels, sampling_frequency):
-    """Draw a signal above a row for each band, with its values at their times.
+    """Draw a signal, and below it one row for each band with its values at their times.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ def draw_series(above, rows, signal, bands, times, colours, labels, sampling_fre
     bands, times : dicts of str to ndarray
         Values, and their times in samples.
     colours : dict
-        Of `signed_colours`.
+        The settings that `signed_colours` returns.
     labels : dict of str to str
-        What the bands are called; None for their names.
+        The labels of the bands; None for their names.
     sampling_frequency : float or None
 
     Returns
     -------
     mappable : object
-        For the bar of colours.
+        The object that the bar of colours needs.
     """
     length = len(signal)
     t = in_time(np.arange(length), sampling_frequency)
@@ -92,16 +92,16 @@ def frame_bands(panel, bands, corners, n_rows):
 
 
 def draw_bars(panel, features, quantity, labels=None):
-    """Draw a bar for each of the largest values, and one for the sum of the others.
+    """Draw one bar for each of the largest values, and one for the sum of the others.
 
     Parameters
     ----------
     panel : matplotlib Axes
     features : dict of str to float
     quantity : str
-        What the values are.
+        The name of the values.
     labels : dict of str to str, default=None
-        What the features are called; by default their names.
+        The labels of the features. By default these are their names.
     """
     order = sorted(features, key=lambda name: -abs(features[name]))
     names, others = order[:_MAX_BARS], order[_MAX_BARS:]

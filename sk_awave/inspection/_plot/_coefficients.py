@@ -1,4 +1,4 @@
-"""Displays of coefficients, or of what is attributed to them, band by band."""
+"""Displays of coefficients, or of attributions to them, band by band."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from sk_awave.utils._validation import as_batch
 
 
 class _BandDisplay:
-    """What is drawn of a value for each coefficient, whatever the value means."""
+    """The drawing of one value for each coefficient, whatever the value means."""
 
     #: What the values are: the label of the colour bar.
     _quantity = ""
@@ -39,7 +39,7 @@ class _BandDisplay:
     def _from_values(
         cls, estimator, batch, values, channel, sampling_frequency, plot_params
     ):
-        """Draw a value for each coefficient of one sample."""
+        """Draw one value for each coefficient of one sample."""
         layout = estimator.layout_
         ndim = len(layout.signal_shape)
         check_sampling_frequency(sampling_frequency, cls.__name__, ndim)
@@ -56,16 +56,16 @@ class _BandDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         per_band : bool, default=False
-            Whether the values of each band are divided by its largest magnitude, so that
-            weak bands can be seen.
+            If True, the values of each band are divided by its largest magnitude, so that
+            weak bands are visible.
 
         Returns
         -------
         display : object
-            Itself.
+            The display itself.
         """
         bands = {name: np.asarray(band) for name, band in self.bands.items()}
         if per_band:
@@ -91,11 +91,11 @@ class _BandDisplay:
 class CoefficientDisplay(_BandDisplay):
     """The wavelet coefficients of a sample.
 
-    Of a signal, a scalogram: a row for each band, each coefficient at the time it stands
-    for, which is the centre of what its filter sees, the lowest frequencies at the
-    bottom. All but ``mode="periodization"`` have coefficients also beyond the ends of the
-    signal, which are dotted. Of an image, the bands side by side, as
-    ``pywt.coeffs_to_array`` places them, and packets by frequency, too.
+    For a signal this is a scalogram: there is one row for each band, the lowest
+    frequencies at the bottom, and each coefficient is at the centre of its filter in
+    time. In all modes but "periodization", some coefficients are beyond the ends of the
+    signal. Dotted lines mark these ends. For an image, the bands are side by side, in
+    the order of ``pywt.coeffs_to_array``; packets are ordered by frequency, too.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -106,16 +106,17 @@ class CoefficientDisplay(_BandDisplay):
         One channel of the sample.
 
     bands : dict of str to ndarray
-        The coefficients of each band, of a signal from low to high frequencies.
+        The coefficients of each band. The bands of a signal are in the order from low to
+        high frequencies.
 
     times : dict of str to ndarray, default=None
-        The times of the coefficients of each band, in samples; None for an image.
+        The times of the coefficients of each band, in samples. None for an image.
 
     labels : dict of str to str, default=None
-        What the bands of a signal are called; by default their names.
+        The labels of the bands of a signal. By default these are their names.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     Attributes
     ----------
@@ -130,7 +131,7 @@ class CoefficientDisplay(_BandDisplay):
 
     See Also
     --------
-    AttributionDisplay : The same of attributions.
+    AttributionDisplay : Draws attributions in the same way.
 
     Examples
     --------
@@ -157,7 +158,7 @@ class CoefficientDisplay(_BandDisplay):
         Parameters
         ----------
         estimator : fitted transformer
-            Of signals or images.
+            A fitted transformer of signals or images.
 
         x : array-like or tensor of the shape of a sample in fit
             The sample.
@@ -166,25 +167,25 @@ class CoefficientDisplay(_BandDisplay):
             The channel that is drawn.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds, and bands
-            are drawn with their frequencies in Hz. By default time is in samples.
+            The number of samples per second of a signal: time is then in seconds, and
+            the labels of bands show frequencies in Hz. By default time is in samples.
 
         per_band : bool, default=False
             See `plot`.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : CoefficientDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         ValueError
-            If `x` is not one sample, there is no such channel, or the transformer is one
-            of volumes.
+            If `x` is not one sample, if there is no such channel, or if the transformer
+            is one of volumes.
         NotFittedError
             If the transformer is not fitted.
         """
@@ -197,10 +198,10 @@ class CoefficientDisplay(_BandDisplay):
 
 
 class AttributionDisplay(_BandDisplay):
-    """What a teacher's outputs owe to each wavelet coefficient of a sample.
+    """The attributions of a teacher's output to the wavelet coefficients of a sample.
 
-    The scores of ``AdaptiveWaveletTransformer.attributions``, drawn as
-    `CoefficientDisplay` draws coefficients.
+    The scores are those of ``AdaptiveWaveletTransformer.attributions`` [1]_. They are
+    drawn as `CoefficientDisplay` draws coefficients.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -211,16 +212,17 @@ class AttributionDisplay(_BandDisplay):
         One channel of the sample.
 
     bands : dict of str to ndarray
-        The scores of each band, of a signal from low to high frequencies.
+        The scores of each band. The bands of a signal are in the order from low to high
+        frequencies.
 
     times : dict of str to ndarray, default=None
-        The times of the coefficients of each band, in samples; None for an image.
+        The times of the coefficients of each band, in samples. None for an image.
 
     labels : dict of str to str, default=None
-        What the bands of a signal are called; by default their names.
+        The labels of the bands of a signal. By default these are their names.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     Attributes
     ----------
@@ -235,7 +237,7 @@ class AttributionDisplay(_BandDisplay):
 
     See Also
     --------
-    CoefficientDisplay : The same of coefficients.
+    CoefficientDisplay : Draws coefficients in the same way.
 
     References
     ----------
@@ -278,40 +280,40 @@ class AttributionDisplay(_BandDisplay):
         Parameters
         ----------
         estimator : fitted AdaptiveWaveletTransformer
-            Of signals or images, with a teacher.
+            A fitted transformer of signals or images, with a teacher.
 
         x : array-like or tensor of the shape of a sample in fit
             The sample.
 
         y : object, default=None
-            The label of the sample, only needed with ``target="label"``.
+            The label of the sample. It is only needed with ``target="label"``.
 
         target : int, default=0
-            Which of several targets of the transformer is drawn, by its position.
+            The position of the target that is drawn, if the transformer has several.
 
         channel : int, default=0
             The channel that is drawn.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds, and bands
-            are drawn with their frequencies in Hz. By default time is in samples.
+            The number of samples per second of a signal: time is then in seconds, and
+            the labels of bands show frequencies in Hz. By default time is in samples.
 
         per_band : bool, default=False
             See `plot`.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : AttributionDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         ValueError
-            If `x` is not one sample, there is no teacher or no such target or channel, or
-            the transformer is one of volumes.
+            If `x` is not one sample, if there is no teacher, no such target or no such
+            channel, or if the transformer is one of volumes.
         NotFittedError
             If the transformer is not fitted.
         """

@@ -1,4 +1,4 @@
-"""Display of what a forest makes of one feature, or of two."""
+"""Display of the attributions of a forest to one feature, or to two."""
 
 from numbers import Integral
 
@@ -20,13 +20,13 @@ class AttributionCurveDisplay:
     Parameters
     ----------
     curves : list of Bunch
-        What `attribution_curves` returns, for each panel.
+        The result of `attribution_curves` for each panel.
 
     names : list of tuple of str
         The one or two names of each panel.
 
     deciles : dict of str to ndarray of shape (9,)
-        The deciles of each feature, which are drawn at its axis.
+        The deciles of each feature. They are marked on its axis.
 
     target : int, default=0
         The output that is drawn.
@@ -34,13 +34,13 @@ class AttributionCurveDisplay:
     Attributes
     ----------
     axes_ : ndarray of shape (n_rows, n_cols) of matplotlib Axes
-        The panels; None where there is none.
+        The panels; None where a cell of the grid has no panel.
 
     lines_ : ndarray of shape (n_rows, n_cols) of matplotlib Lines
         The curves; None for pairs.
 
     contours_ : ndarray of shape (n_rows, n_cols) of matplotlib contours
-        Those of pairs; None for curves.
+        The contours of pairs; None for curves.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -50,7 +50,7 @@ class AttributionCurveDisplay:
 
     See Also
     --------
-    attribution_curves : Computes what this draws.
+    attribution_curves : Computes the curves.
     sklearn.inspection.PartialDependenceDisplay : Averages over branches instead.
 
     Examples
@@ -99,43 +99,43 @@ class AttributionCurveDisplay:
         Parameters
         ----------
         estimator : fitted forest or Pipeline
-            As in `disentangled_attributions`.
+            The forest, as in `disentangled_attributions`.
 
         X : array-like of shape (n_samples, n_features)
-            The rows to average over: those that the forest was trained on.
+            The rows to average over. Use the training data of the forest.
 
         features : list of int, str or tuple of two of these
-            What is drawn, one panel each: ``[0, "cD1_max", (0, 1)]``.
+            The features and pairs, one panel each, as in ``[0, "cD1_max", (0, 1)]``.
 
         y, spread, percentiles, grid_resolution, custom_values
-            As in `attribution_curves`.
+            See `attribution_curves`.
 
         feature_names : array-like of str, default=None
-            The names of the features. By default those that the forest was fitted with,
-            or those that the steps of the pipeline before it give.
+            The names of the features. By default, they come from the fit of the forest,
+            or from the steps before it in the pipeline.
 
         target : int or label, default=None
-            The class that is drawn, by its label, or the output, by its index. By default
-            the only one, or the second of two classes.
+            The label of the class that is drawn, or the index of the output. By default
+            the only output, or the second of two classes.
 
         subsample : int, float or None, default=None
-            How many rows, or which share of them, to compute with; by default all.
+            The number of rows to use, or their fraction. By default all rows are used.
 
         random_state : int, RandomState instance or None, default=None
-            Which rows those are.
+            The seed of the choice of rows.
 
         n_cols, line_kw, contour_kw, ax
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
         display : AttributionCurveDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         TypeError, ValueError, NotFittedError
-            As of `attribution_curves`, and if there is no such target.
+            As in `attribution_curves`, and if there is no such target.
         """
         forest = Forest(estimator, cls.__name__)
         X = forest.see(X)
@@ -178,21 +178,21 @@ class AttributionCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         n_cols : int, default=3
-            The most panels side by side.
+            The maximum number of panels side by side.
 
         line_kw : dict, default=None
-            Passed on to ``Axes.plot`` for curves.
+            Keyword arguments of ``Axes.plot`` for curves.
 
         contour_kw : dict, default=None
-            Passed on to ``Axes.contourf`` for pairs.
+            Keyword arguments of ``Axes.contourf`` for pairs.
 
         Returns
         -------
         display : AttributionCurveDisplay
-            Itself.
+            The display itself.
         """
         n_cols = min(n_cols, len(self.curves))
         axes = make_panels(ax, self, -(-len(self.curves) // n_cols), n_cols)

@@ -1,4 +1,4 @@
-"""Display of what one decision of a linear model is made of."""
+"""Display of the contributions to one decision of a linear model."""
 
 import numpy as np
 
@@ -22,19 +22,20 @@ from sk_awave.utils._validation import as_batch
 class DecisionDisplay:
     r"""One decision of a linear model, as a map of contributions by time and scale.
 
-    A linear model of features :math:`c_k` decides by a sum, of which this is the drawing:
+    A linear model of features :math:`c_k` decides by a sum. This display draws its terms:
 
     .. math:: f(x) = \text{baseline} + \sum_k (w_k c_k + o_k)
 
-    The :math:`w_k` are its weights with respect to coefficients, or to pooled features,
-    whatever scales and selects these in between. The :math:`o_k` are due to what scalers
-    subtract: behind a `StandardScaler` a contribution is that of the deviation from the
-    mean of the training samples, :math:`w_k (c_k - \bar c_k)`. The baseline is the
-    intercept, and the offsets of steps that mix features, as PCA does.
+    The features :math:`c_k` are coefficients or pooled features. The weights :math:`w_k`
+    include the effect of scaling and selection between the features and the model. The
+    offsets :math:`o_k` come from scalers: after a `StandardScaler`, the contribution of a
+    feature is :math:`w_k (c_k - \bar c_k)`, with its mean :math:`\bar c_k` over the
+    training samples. The baseline is the intercept plus the offsets of steps that mix
+    features, such as PCA.
 
-    Of coefficients the map is that of `CoefficientDisplay`. Pooled features of a signal
-    are added up by band, and by segment where bands are cut into some; the largest
-    contributions are listed, too. Of images pooled features are only listed.
+    The map of coefficients is like the one of `CoefficientDisplay`. Pooled features of a
+    signal are summed by band, and by segment if bands are cut into segments. The largest
+    contributions are listed, too. For images, pooled features are only listed.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -42,45 +43,45 @@ class DecisionDisplay:
     Parameters
     ----------
     signal : ndarray of shape (length,) or (height, width)
-        One channel of the sample, as the transformer is given it.
+        One channel of the sample, as it enters the transformer.
 
     contributions : ndarray of shape (n_features,)
-        What each feature adds to the decision, of all channels, in the order of the
-        features.
+        The contribution of each feature of all channels to the decision, in the order of
+        the features.
 
     baseline : float
-        The decision without them.
+        The decision without the contributions.
 
     decision : float
-        What the model computes: the decision function of a classifier, the prediction of
-        a regressor.
+        The output of the model: the decision function of a classifier, or the prediction
+        of a regressor.
 
     target : str, default=""
         The name of the output, such as 'class a'.
 
     bands : dict of str to ndarray, default=None
-        The contributions of the channel by band; None for pooled features of images.
+        The contributions of the channel, by band. None for pooled features of images.
 
     times : dict of str to ndarray, default=None
-        The times of these, in samples; None for an image.
+        The times of these contributions, in samples. None for an image.
 
     features : dict of str to float, default=None
-        The contributions of pooled features by their names, of all channels.
+        The contributions of the pooled features of all channels, by their names.
 
     labels : dict of str to str, default=None
-        What the bands of a signal are called; by default their names.
+        The labels of the bands of a signal. By default these are their names.
 
     channel : int, default=None
-        The channel, where there are several.
+        The channel, if there are several.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_panels, 1) or (1, n_panels) of matplotlib Axes
-        The panels, of images side by side: the sample, its bands, and a list of pooled
-        features.
+        The panels: the sample, its bands, and a list of pooled features. For images they
+        are side by side.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -90,8 +91,8 @@ class DecisionDisplay:
 
     See Also
     --------
-    WeightDisplay : The weights of the model.
-    AttributionDisplay : The same of other models, which do not add up.
+    WeightDisplay : Draws the weights of the model.
+    AttributionDisplay : Draws attributions of other models; they need not add up.
 
     Examples
     --------
@@ -151,51 +152,51 @@ class DecisionDisplay:
         sampling_frequency=None,
         ax=None,
     ):
-        """Draw what a decision is made of.
+        """Draw the contributions to a decision.
 
         Parameters
         ----------
         estimator : fitted Pipeline, AWDClassifier or AWDRegressor
-            A pipeline of a wavelet transformer, `SubbandPooling` or
+            A pipeline of three parts: a wavelet transformer, `SubbandPooling` or
             `AdaptiveSubbandPooling` (or a FeatureUnion of coefficients and pooled
-            features), affine steps such as StandardScaler and SelectKBest, and a linear
-            model. Other transformers may stand in front. A fitted search counts as its
-            best estimator.
+            features); affine steps such as StandardScaler and SelectKBest; and a linear
+            model. Other transformers may come before. Of a fitted search, the best
+            estimator is used.
 
         x : array-like or tensor of the shape of a sample in fit
             The sample.
 
         target : int, default=None
-            Which of several outputs, by its position. By default that of the predicted
-            class.
+            The position of the output, if there are several. By default, the output of
+            the predicted class.
 
         channel : int, default=0
-            The channel that is drawn. Pooled features are listed of all channels.
+            The channel that is drawn. The list has the pooled features of all channels.
 
         channel_names : list of str, default=None
-            What the channels are called in the names of pooled features.
+            The names of the channels in the labels of pooled features.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds, and bands
-            are drawn with their frequencies in Hz. By default time is in samples.
+            The number of samples per second of a signal: time is then in seconds, and
+            the labels of bands show frequencies in Hz. By default time is in samples.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : DecisionDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         TypeError
-            If there is no transformer of sk_awave, or what follows it is not linear.
+            If there is no transformer of sk_awave, or if a step after it is not linear.
         ValueError
-            If `x` is not one sample, there is no such target or channel, or samples are
-            volumes.
+            If `x` is not one sample, if there is no such target or channel, or if samples
+            are volumes.
         NotFittedError
-            If a part is not fitted.
+            If a part of the pipeline is not fitted.
         """
         head = check_head(estimator, cls.__name__, channel_names, sampling_frequency)
         layout = head.layout
@@ -221,17 +222,17 @@ class DecisionDisplay:
         ).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw sample and contributions, blue for negative and red for positive ones.
+        """Draw the sample and the contributions: blue is negative, red is positive.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : DecisionDisplay
-            Itself.
+            The display itself.
         """
         is_series = self.signal.ndim == 1
         ratios = [1] + [2] * ((self.bands is not None) + (self.features is not None))

@@ -9,8 +9,8 @@ _BRANCHES = {"a": 0, "v": 1, "h": 2, "d": 3}
 def make_mosaic(bands):
     """Place the bands of an image by their frequencies, the lowest at the top left.
 
-    Those of the wavelet transform are placed as by ``pywt.coeffs_to_array``, the full
-    packets of a level in PyWavelets' order ``"freq"``.
+    Bands of the wavelet transform are placed as by ``pywt.coeffs_to_array``; the full
+    packets of a level are in PyWavelets' order ``"freq"``.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def _path(name):
 def _place(path, by_path, upper):
     """Return the mosaic of a node, and the corners of the bands in it.
 
-    The spectrum of the `upper` half of an axis is turned around: what is high-pass in it
-    has the lower frequencies.
+    The spectrum of the `upper` half of an axis is reversed: its high-pass half has the
+    lower frequencies.
     """
     if path in by_path:
         name, band = by_path[path]

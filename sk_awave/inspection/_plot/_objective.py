@@ -1,4 +1,4 @@
-"""Display of how learning went."""
+"""Display of the objective during learning."""
 
 from sk_awave.engine import Adam
 from sk_awave.inspection._checks import check_transformer
@@ -6,7 +6,7 @@ from sk_awave.inspection._plot._panels import label, make_panels
 
 
 class ObjectiveDisplay:
-    """The objective during learning, and what it is made of at the end.
+    """The objective during learning, and its terms at the end.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -17,10 +17,10 @@ class ObjectiveDisplay:
         The objective at the start and after each iteration.
 
     contributions : dict of str to float
-        The terms at the end, times their strengths: they add up to the objective.
+        The terms at the end, times their strengths. They add up to the objective.
 
     step : str, default="iteration"
-        What an iteration is called.
+        The name of an iteration.
 
     Attributes
     ----------
@@ -59,15 +59,16 @@ class ObjectiveDisplay:
         Parameters
         ----------
         estimator : fitted AdaptiveWaveletTransformer
-            With ``max_iter=0``, a fixed wavelet, there is one point of the curve.
+            The transformer. With ``max_iter=0`` the wavelet is fixed, and the curve has
+            one point.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : ObjectiveDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
@@ -91,12 +92,12 @@ class ObjectiveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : ObjectiveDisplay
-            Itself.
+            The display itself.
         """
         curve, bars = make_panels(ax, self, 1, 2, width_ratios=(1, 1.6))[0]
         curve.plot(self.loss_curve, "C0.-", linewidth=1, markersize=3)

@@ -1,4 +1,4 @@
-"""Where the displays draw: the one module here that needs matplotlib."""
+"""The panels of displays: the only module here that needs matplotlib."""
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def make_lines(ax, display, ratios, n_lines, *, upright):
 
 
 def label(panel, x="", y="", title=""):
-    """Label a panel in the size of its ticks, which fits into narrow figures."""
+    """Label a panel in the font size of its ticks, so that it fits narrow figures."""
     panel.set_xlabel(x, fontsize="small")
     panel.set_ylabel(y, fontsize="small")
     panel.set_title(title, fontsize="small")

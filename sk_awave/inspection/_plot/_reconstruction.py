@@ -1,4 +1,4 @@
-"""Display of what some bands say of a sample."""
+"""Display of the reconstruction of a sample from some of its bands."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from sk_awave.utils._validation import as_batch
 
 
 class ReconstructionDisplay:
-    """A sample, and what some of its bands make of it.
+    """A sample, and its reconstruction from some of its bands.
 
-    All other coefficients are set to zero.
+    For the reconstruction, all other coefficients are set to zero.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -26,18 +26,18 @@ class ReconstructionDisplay:
         One channel of the sample.
 
     reconstruction : ndarray of the shape of `signal`
-        Its reconstruction.
+        The reconstruction of `signal` from the bands.
 
     bands : sequence of str
         The names of the bands.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     Attributes
     ----------
     axes_ : ndarray of shape (1, 1) or (1, 2) of matplotlib Axes
-        The panel of a signal, or those of image and reconstruction.
+        The panel of a signal, or the panels of an image and its reconstruction.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -76,34 +76,35 @@ class ReconstructionDisplay:
         Parameters
         ----------
         estimator : fitted transformer
-            Of signals or images.
+            A fitted transformer of signals or images.
 
         x : array-like or tensor of the shape of a sample in fit
             The sample.
 
         bands : sequence of str, default=None
-            Names of bands, as ``("cA4", "cD4")``. By default those of the coarsest level.
+            The names of the bands, as in ``("cA4", "cD4")``. By default, the bands of the
+            coarsest level.
 
         channel : int, default=0
             The channel that is drawn.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds. By
+            The number of samples per second of a signal: time is then in seconds. By
             default it is in samples.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : ReconstructionDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         ValueError
-            If `x` is not one sample, there is no such channel or band, or the transformer
-            is one of volumes.
+            If `x` is not one sample, if there is no such channel or band, or if the
+            transformer is one of volumes.
         NotFittedError
             If the transformer is not fitted.
         """
@@ -127,18 +128,18 @@ class ReconstructionDisplay:
         return cls(signal, reconstruction, bands, **params).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw sample and reconstruction.
+        """Draw the sample and its reconstruction.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels for an image. By default a
-            new figure.
+            The axes to draw in; with an image, two panels replace it. By default, a new
+            figure is made.
 
         Returns
         -------
         display : ReconstructionDisplay
-            Itself.
+            The display itself.
         """
         names = " + ".join(self.bands)
         if len(self.bands) > 3:

@@ -16,9 +16,9 @@ def series_cells(bands, times, length):
     Parameters
     ----------
     bands, times : dicts of str to ndarray
-        What the cells hold, of int, and their times in samples.
+        The int values of the cells, and their times in samples.
     length : int
-        Of the signal.
+        The length of the signal.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def borders(labels, is_outlined):
     ----------
     labels : ndarray of int of shape (n_rows, n_columns)
     is_outlined : ndarray of bool of shape (n_rows, n_columns)
-        Of two cells, one at least must be outlined.
+        At least one of the two cells of a border must be outlined.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from sk_awave.inspection._sampling import in_time, time_label
 
 
 class WaveletDisplay:
-    """Scaling function and wavelet, with the starting wavelet behind them.
+    """The scaling function and the wavelet, with those that learning started from.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -17,23 +17,23 @@ class WaveletDisplay:
     Parameters
     ----------
     functions : dict of str to WaveletFunctions
-        What `wavelet_functions` returns of each wavelet, by its title: '' where there is
-        only one, otherwise such as 'level 1' or 'level 1, axis 0', 'synthesis' and
-        'analysis' for the two of a biorthogonal pair.
+        The result of `wavelet_functions` for each wavelet. The keys are titles: '' for a
+        single wavelet; 'level 1', 'level 1, axis 0' and so on for several; 'synthesis'
+        and 'analysis' for a biorthogonal pair.
 
     start : dict of str to WaveletFunctions, default=None
-        Those of the wavelet that learning started from, by the same titles.
+        The functions of the wavelet that learning started from, with the same titles.
 
     start_name : str, default=None
-        Its name.
+        The name of the wavelet that learning started from.
 
     sampling_frequency : float, default=None
-        The number of samples a second, where time is in seconds.
+        The number of samples per second, if time is in seconds.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_wavelets, 2) of matplotlib Axes
-        The panels: scaling function and wavelet.
+        The panels, one row per wavelet: scaling function and wavelet.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -43,7 +43,7 @@ class WaveletDisplay:
 
     See Also
     --------
-    wavelet_functions : Computes what this draws.
+    wavelet_functions : Computes the functions.
 
     Examples
     --------
@@ -74,21 +74,22 @@ class WaveletDisplay:
         Parameters
         ----------
         estimator : fitted transformer, pywt.Wavelet or str
-            With ``per_level`` or ``per_axis`` each of the wavelets is drawn, both where
-            they are biorthogonal pairs, and for a transformer that learns the wavelet
-            that the best run started from.
+            The wavelet, or a transformer with one. With ``per_level`` or ``per_axis``,
+            all wavelets are drawn. If wavelets are biorthogonal, both sides are drawn. If
+            the transformer learns, the wavelet that the best run started from is drawn,
+            too.
 
         sampling_frequency : float, default=None
-            The number of samples a second: time is then in seconds. By default it is in
+            The number of samples per second: time is then in seconds. By default it is in
             samples.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : WaveletDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
@@ -112,17 +113,17 @@ class WaveletDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw the functions; the starting ones turned to the sign of the learned ones.
+        """Draw the functions; those of the start get the sign of the learned ones.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : WaveletDisplay
-            Itself.
+            The display itself.
         """
         axes = make_panels(ax, self, len(self.functions), 2)
         for row, title in zip(axes, self.functions, strict=True):
@@ -152,7 +153,7 @@ class WaveletDisplay:
 
 
 class FilterBankDisplay:
-    """The taps of the filters of analysis, and their gains.
+    """The taps of the analysis filters, and their gains.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -163,10 +164,10 @@ class FilterBankDisplay:
         The low-pass and the high-pass filter.
 
     response : FrequencyResponse
-        What `frequency_response` returns of them.
+        The result of `frequency_response` for the two filters.
 
     sampling_frequency : float, default=None
-        The number of samples a second, where frequencies are in Hz.
+        The number of samples per second, if frequencies are in Hz.
 
     Attributes
     ----------
@@ -206,19 +207,20 @@ class FilterBankDisplay:
         Parameters
         ----------
         estimator : fitted transformer, pywt.Wavelet or str
-            With a single wavelet; otherwise pass one of its ``wavelet_``.
+            The wavelet, or a transformer with a single wavelet. For a transformer with
+            several wavelets, pass one of its ``wavelet_``.
 
         sampling_frequency : float, default=None
-            The number of samples a second: time is then in seconds, and frequencies are
-            in Hz. By default they are in samples, and in cycles a sample.
+            The number of samples per second: time is then in seconds, and frequencies are
+            in Hz. By default they are in samples and in cycles per sample.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : FilterBankDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
@@ -233,17 +235,17 @@ class FilterBankDisplay:
         return cls(*filters, frequency_response(wavelet, **scale), **scale).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw taps and gains.
+        """Draw the taps and the gains.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : FilterBankDisplay
-            Itself.
+            The display itself.
         """
         taps, gains = make_panels(ax, self, 1, 2)[0]
         filters = (self.dec_lo, "C0", "o"), (self.dec_hi, "C1", "s")
@@ -283,7 +285,7 @@ def _titled_wavelets(source):
 
 
 def _titled_sides(source):
-    """Return each wavelet and its side, two of a biorthogonal one, by the title."""
+    """Return each wavelet with its sides (two if it is biorthogonal), by the title."""
     titled = {}
     for title, wavelet in _titled_wavelets(source).items():
         wavelet = single_wavelet(wavelet, "WaveletDisplay")

@@ -19,12 +19,12 @@ from sk_awave.inspection._plot._panels import label, make_lines
 class WeightDisplay:
     r"""The weights of a linear model, by time and scale and in the signal.
 
-    Weights are those of coefficients, or of pooled features, whatever scales and selects
-    these between them and the model. Above the weights :math:`w` of coefficients :math:`c
-    = A x` stands what they make in the domain of the signal, :math:`A^\top w`: the
-    decision is the inner product with it,
+    The weights are those of coefficients or of pooled features. They include the effect
+    of scaling and selection between the features and the model. For coefficients
+    :math:`c = A x` with weights :math:`w`, the first panel shows :math:`A^\top w`. These
+    are the weights of the values of the signal, as
 
-    .. math:: f(x) = w^\top c + b = (A^\top w)^\top x + b.
+    .. math:: f(x) = w^\top c + w_0 = (A^\top w)^\top x + w_0.
 
     It is recommended to create it by `from_estimator`. All parameters are stored as
     attributes.
@@ -32,29 +32,29 @@ class WeightDisplay:
     Parameters
     ----------
     weights : dict of str to dict of str to ndarray
-        Of each output, the weights of each band, of a signal from low to high
-        frequencies. The only output of a regressor is ''.
+        The weights of each band, for each output. The bands of a signal are in the order
+        from low to high frequencies. The name of the only output of a regressor is ''.
 
     signal_weights : dict of str to ndarray of shape (length,) or (height, width)
-        Of each output, the weights of the values of the signal.
+        The weights of the values of the signal, for each output.
 
     times : dict of str to ndarray, default=None
-        The times of the weights of each band, in samples; None for an image.
+        The times of the weights of each band, in samples. None for an image.
 
     features : dict of str to dict of str to float, default=None
-        Of each output, the weights of pooled features by their names.
+        The weights of pooled features by their names, for each output.
 
     labels : dict of str to str, default=None
-        What bands and features are called; by default their names.
+        The labels of bands and features. By default these are their names.
 
     sampling_frequency : float, default=None
-        The number of samples a second; by default time is in samples.
+        The number of samples per second. By default time is in samples.
 
     Attributes
     ----------
     axes_ : ndarray of shape (n_panels, n_outputs) or (n_outputs, n_panels) of Axes
-        The panels of each output, of images side by side: the weights of the signal,
-        those of its bands, and a list of those of pooled features.
+        The panels of each output: the weights of the signal, the weights of its bands,
+        and a list of the weights of pooled features. For images they are side by side.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -64,18 +64,19 @@ class WeightDisplay:
 
     See Also
     --------
-    DecisionDisplay : What one decision is made of.
+    DecisionDisplay : Draws the contributions to one decision.
 
     Notes
     -----
-    :math:`A^\top w` is not the reconstruction from the weights, ``inverse_transform(w)``:
-    that is the signal whose coefficients they are, and its inner product with :math:`x`
-    is the decision only where :math:`A` is orthogonal. The two agree for orthonormal
-    filters with the modes "zero" and "periodization" (of lengths that stay even), and
-    away from the ends with other modes. They differ for biorthogonal filters.
+    :math:`A^\top w` is not the reconstruction from the weights, ``inverse_transform(w)``.
+    The reconstruction is the signal with the coefficients :math:`w`. Its inner product
+    with :math:`x` is the decision only if :math:`A` is orthogonal. The two signals agree
+    for orthonormal filters with the mode "zero", and with "periodization" if the length
+    is even at each level. With other modes they agree away from the ends. They differ for
+    biorthogonal filters.
 
-    Large weights tell what the model listens to, not where the classes differ: a model
-    also weighs what it subtracts as noise [1]_.
+    Large weights show the input that the model uses, not where the classes differ: a
+    model also needs weights for noise that it subtracts [1]_.
 
     References
     ----------
@@ -135,38 +136,38 @@ class WeightDisplay:
         Parameters
         ----------
         estimator : fitted Pipeline, AWDClassifier or AWDRegressor
-            As of `DecisionDisplay`.
+            The model, as in `DecisionDisplay`.
 
         target : int or list of int, default=None
-            Which of several outputs, by their position; by default all.
+            The positions of the outputs. By default all outputs are drawn.
 
         channel : int, default=0
-            The channel whose coefficients are drawn. Pooled features are listed of all
-            channels.
+            The channel whose coefficients are drawn. The list has the pooled features of
+            all channels.
 
         channel_names : list of str, default=None
-            What the channels are called in the names of pooled features.
+            The names of the channels in the labels of pooled features.
 
         sampling_frequency : float, default=None
-            Of signals, the number of samples a second: time is then in seconds, and bands
-            are drawn with their frequencies in Hz. By default time is in samples.
+            The number of samples per second of a signal: time is then in seconds, and
+            the labels of bands show frequencies in Hz. By default time is in samples.
 
         ax : matplotlib Axes, default=None
-            See `plot`.
+            The axes to draw in; see `plot`.
 
         Returns
         -------
         display : WeightDisplay
-            With the drawing in ``figure_``.
+            The display, with the drawing in ``figure_``.
 
         Raises
         ------
         TypeError
-            If there is no transformer of sk_awave, or what follows it is not linear.
+            If there is no transformer of sk_awave, or if a step after it is not linear.
         ValueError
-            If there is no such target or channel, or samples are volumes.
+            If there is no such target or channel, or if samples are volumes.
         NotFittedError
-            If a part is not fitted.
+            If a part of the pipeline is not fitted.
         """
         head = check_head(estimator, cls.__name__, channel_names, sampling_frequency)
         outputs = range(len(head.names)) if target is None else np.atleast_1d(target)
@@ -192,17 +193,17 @@ class WeightDisplay:
         ).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw the weights, blue for negative and red for positive ones.
+        """Draw the weights: blue is negative, red is positive.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            The place to draw at, which is split into panels. By default a new figure.
+            The axes that the panels replace. By default, a new figure is made.
 
         Returns
         -------
         display : WeightDisplay
-            Itself.
+            The display itself.
         """
         names = list(self.weights or self.features)
         ratios = [1, 2] * bool(self.weights) + [2] * (self.features is not None)
@@ -270,7 +271,7 @@ def _make_maps(head, outputs, channel):
 
 
 def _make_signal_weights(head, outputs, channel):
-    """Return the weights of the signal that those of its coefficients make."""
+    """Return the weights of the signal from those of its coefficients."""
     part, layout = head.coefficients, head.layout
     if part is None:
         return {}
