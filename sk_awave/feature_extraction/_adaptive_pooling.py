@@ -134,6 +134,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
     fixed_wavelet_ : str
         The name of this one.
 
+    library_errors_ : dict of str to float
+        The error of each wavelet of PyWavelets alone, by name.
+
     is_adapted_ : bool
         Whether the gain was at least `min_gain`, so that `wavelets_` are those of the
         choice.
@@ -279,7 +282,7 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         features = self._pools.fit_compute(rows)
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features)
-            self._pools.support = np.sort(ranking[: self.n_features])
+            self._pools.keep(np.sort(ranking[: self.n_features]))
         return self
 
     @property
@@ -365,7 +368,9 @@ class AdaptiveSubbandPooling(TransformerMixin, BaseEstimator):
         choice = choose_wavelets(
             features, target, n_fixed, self.n_wavelets, self.min_gain
         )
-        self.fixed_wavelet_ = candidates[choice.fixed][0]
+        names = [name for name, _ in candidates[:n_fixed]]
+        self.library_errors_ = dict(zip(names, choice.alone, strict=True))
+        self.fixed_wavelet_ = names[choice.fixed]
         self.fixed_leave_one_out_error_ = choice.fixed_error
         self.is_adapted_ = choice.is_adapted
         self.path_, self.leave_one_out_error_ = choice.path, choice.path[-1]

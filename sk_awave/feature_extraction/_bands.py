@@ -153,10 +153,23 @@ class Envelopes:
         self.by_level = [
             MirroredBands(replace(layout, tree=tree), bands.filters) for tree in trees
         ]
-        self.pairs = [(a, b) for a in details for b in details if b.level >= a.level]
-        self.names = [f"|{a.name}|_{b.name}" for a, b in self.pairs]
-        self.shapes = [
-            tuple(-(-length // _step(a)) for length in b.shape) for a, b in self.pairs
+        # A detail, another one, and the place of this among those of the envelope.
+        self.pairs = [
+            (a, b, i)
+            for a in details
+            for i, b in enumerate(b for b in details if b.level >= a.level)
+        ]
+
+    @property
+    def names(self):
+        """The names of the bands."""
+        return [f"|{a.name}|_{b.name}" for a, b, _ in self.pairs]
+
+    @property
+    def shapes(self):
+        """The shapes of the bands."""
+        return [
+            tuple(-(-length // _step(a)) for length in b.shape) for a, b, _ in self.pairs
         ]
 
     def compute(self, coeffs):
@@ -169,11 +182,12 @@ class Envelopes:
         """
         bands = []
         for band, values in zip(self.layout.bands, coeffs, strict=True):
-            if band.kind == "detail":
+            wanted = [i for a, _, i in self.pairs if a == band]
+            if wanted:
                 places = slice(None, None, _step(band))
                 envelope = np.abs(values[(..., *[places] * (values.ndim - 2))])
                 _, *details = self.by_level[band.level - 1].compute(envelope)
-                bands += details
+                bands += [details[i] for i in wanted]
         return bands
 
 
