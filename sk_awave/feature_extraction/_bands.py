@@ -195,7 +195,7 @@ def _step(band):
     return 2 ** (band.level - 1)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)  # signals may have many lengths
 def _resized(layout, shape):
     return replace(layout, signal_shape=shape)
 
@@ -239,6 +239,7 @@ def split_bands(flat, layout):
     ]
 
 
+@lru_cache(maxsize=1024)
 def cut_segments(shape, counts):
     """Return the equal parts of a band along each of its axes, and their names.
 
@@ -246,7 +247,7 @@ def cut_segments(shape, counts):
     ----------
     shape : tuple of int
         Of the band.
-    counts : sequence of int
+    counts : tuple of int
         Into how many parts each axis is cut; 1 is the whole band.
 
     Returns
