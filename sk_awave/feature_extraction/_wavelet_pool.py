@@ -122,7 +122,7 @@ class CompressedPools:
     Attributes
     ----------
     support : ndarray of int
-        Which of all features are kept, in this order.
+        The indices of the features that are kept, in this order; by default all.
     """
 
     def __init__(self, pools):
