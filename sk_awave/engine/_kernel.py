@@ -238,7 +238,7 @@ def _rows_per_part(n_bytes: int) -> int:
     return max(MAX_LANES, 1 << (PART_BYTES // n_bytes).bit_length() >> 1)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)  # signals may have many lengths
 def _describe(layout: CoeffLayout, mode: str) -> Transform:
     """Describe a transform to the kernel."""
     lengths = np.array(layout.shapes, np.int64)

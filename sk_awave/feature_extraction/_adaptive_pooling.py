@@ -143,6 +143,9 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
     fixed_wavelet_ : str
         The name of the best single wavelet of PyWavelets.
 
+    library_errors_ : dict of str to float
+        The error of each wavelet of PyWavelets alone, by name.
+
     is_adapted_ : bool
         True if the relative decrease of the error was at least `min_gain`. If False,
         `wavelets_` holds the best single wavelet.
@@ -290,7 +293,7 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         features = task.subtask("pooling").run(self._pools.fit_compute, rows)
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features)
-            self._pools.support = np.sort(ranking[: self.n_features])
+            self._pools.keep(np.sort(ranking[: self.n_features]))
         task.end(is_fitted=True)
         return self
 
@@ -385,7 +388,9 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         choice = task.subtask("choice").run(
             choose_wavelets, features, target, n_fixed, self.n_wavelets, self.min_gain
         )
-        self.fixed_wavelet_ = candidates[choice.fixed][0]
+        names = [name for name, _ in candidates[:n_fixed]]
+        self.library_errors_ = dict(zip(names, choice.alone, strict=True))
+        self.fixed_wavelet_ = names[choice.fixed]
         self.fixed_leave_one_out_error_ = choice.fixed_error
         self.is_adapted_ = choice.is_adapted
         self.path_, self.leave_one_out_error_ = choice.path, choice.path[-1]

@@ -153,10 +153,23 @@ class Envelopes:
         self.by_level = [
             MirroredBands(replace(layout, tree=tree), bands.filters) for tree in trees
         ]
-        self.pairs = [(a, b) for a in details for b in details if b.level >= a.level]
-        self.names = [f"|{a.name}|_{b.name}" for a, b in self.pairs]
-        self.shapes = [
-            tuple(-(-length // _step(a)) for length in b.shape) for a, b in self.pairs
+        # A detail, another one, and the place of this among those of the envelope.
+        self.pairs = [
+            (a, b, i)
+            for a in details
+            for i, b in enumerate(b for b in details if b.level >= a.level)
+        ]
+
+    @property
+    def names(self):
+        """The names of the bands."""
+        return [f"|{a.name}|_{b.name}" for a, b, _ in self.pairs]
+
+    @property
+    def shapes(self):
+        """The shapes of the bands."""
+        return [
+            tuple(-(-length // _step(a)) for length in b.shape) for a, b, _ in self.pairs
         ]
 
     def compute(self, coeffs):
@@ -169,11 +182,12 @@ class Envelopes:
         """
         bands = []
         for band, values in zip(self.layout.bands, coeffs, strict=True):
-            if band.kind == "detail":
+            wanted = [i for a, _, i in self.pairs if a == band]
+            if wanted:
                 places = slice(None, None, _step(band))
                 envelope = np.abs(values[(..., *[places] * (values.ndim - 2))])
                 _, *details = self.by_level[band.level - 1].compute(envelope)
-                bands += details
+                bands += [details[i] for i in wanted]
         return bands
 
 
@@ -181,7 +195,7 @@ def _step(band):
     return 2 ** (band.level - 1)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)  # signals may have many lengths
 def _resized(layout, shape):
     return replace(layout, signal_shape=shape)
 
@@ -225,6 +239,7 @@ def split_bands(flat, layout):
     ]
 
 
+@lru_cache(maxsize=1024)
 def cut_segments(shape, counts):
     """Return the equal parts of a band along each of its axes, and their names.
 
@@ -232,7 +247,7 @@ def cut_segments(shape, counts):
     ----------
     shape : tuple of int
         Of the band.
-    counts : sequence of int
+    counts : tuple of int
         Into how many parts each axis is cut; 1 is the whole band.
 
     Returns

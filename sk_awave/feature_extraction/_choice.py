@@ -82,8 +82,10 @@ class Choice:
         Of the candidates, in the order of the choice.
     path : list of float
         The leave-one-out error after each of them.
+    alone : list of float
+        The error of each wavelet of PyWavelets alone.
     fixed : int
-        The best single wavelet of PyWavelets.
+        The best of these.
     fixed_error : float
         Its error.
     is_adapted : bool
@@ -92,6 +94,7 @@ class Choice:
 
     indices: list
     path: list
+    alone: list
     fixed: int
     fixed_error: float
     is_adapted: bool
@@ -123,8 +126,8 @@ def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
     ]
     fixed = int(np.argmin(alone))
     indices, path = choose_groups(kernels, counts, target, n_wavelets)
-    path, fixed_error = [float(error) for error in path], float(alone[fixed])
+    fixed_error = alone[fixed]
     is_adapted = path[-1] <= (1 - min_gain) * fixed_error
     if not is_adapted:
         indices, path = [fixed], [fixed_error]
-    return Choice(indices, path, fixed, fixed_error, is_adapted)
+    return Choice(indices, path, alone, fixed, fixed_error, is_adapted)

@@ -7,16 +7,10 @@ import numpy as np
 from sk_awave.engine._library import Pooling, load_library, threads_for
 from sk_awave.feature_extraction._statistics import log_of_moment
 
-#: The statistics of moments and extremes, in terms of what the kernel computes: the means
-#: of |z|, z^2 and z^4 of coefficients in units of their scale, mean, maximum, minimum.
-MOMENTS = {
-    "log_mean_abs": lambda values: log_of_moment(values[..., :1], 1),
-    "log_rms": lambda values: log_of_moment(values[..., 1:2], 2),
-    "log_norm4": lambda values: log_of_moment(values[..., 2:3], 4),
-    "mean": lambda values: values[..., 3:4],
-    "max": lambda values: values[..., 4:5],
-    "min": lambda values: values[..., 5:6],
-}
+#: The statistics of moments and extremes, in the order in which the kernel computes them.
+#: Of the first three it computes the mean of a power, in units of the scale.
+MOMENTS = ("log_mean_abs", "log_rms", "log_norm4", "mean", "max", "min")
+POWERS = {"log_mean_abs": 1, "log_rms": 2, "log_norm4": 4}
 
 #: The coefficients that a thread takes at a time.
 PART_SIZE = 2**15
@@ -46,22 +40,25 @@ def compute_compiled(coeffs, pool, learned, instruction_set=0):
     shares = asked & {"share_above", "positive_share"}
     if load_library() is None or not (moments or shares) or not coeffs.size:
         return {}
-    thresholds = learned.thresholds if "share_above" in asked else np.zeros((1, 0))
-    if "positive_share" in asked:
-        thresholds = np.insert(thresholds, thresholds.shape[1], 0.0, axis=1)
-    n_thresholds = thresholds.shape[1]
+    n_learned = learned.thresholds.shape[1] if "share_above" in asked else 0
+    n_thresholds = n_learned + ("positive_share" in asked)
+    thresholds = np.zeros((coeffs.shape[1], n_thresholds))  # positive_share's, the last
+    thresholds[:, :n_learned] = learned.thresholds[:, :n_learned]
     values = _pool_rows(
         coeffs, thresholds, 1 / learned.scale, bool(moments), instruction_set
     )
-    shares, rest = values[..., :n_thresholds], values[..., n_thresholds:]
-    with np.errstate(all="ignore"):
-        computed = {name: MOMENTS[name](rest) for name in moments}
-    computed = {s: values for s, values in computed.items() if np.isfinite(values).all()}
-    if "positive_share" in asked:
-        computed["positive_share"], shares = shares[..., -1:], shares[..., :-1]
-    if "share_above" in asked:
-        computed["share_above"] = shares
-    return computed
+    known = {
+        "share_above": values[..., :n_learned],
+        "positive_share": values[..., n_learned:n_thresholds],
+    }
+    known = {name: known[name] for name in shares}
+    is_finite = np.isfinite(values).all(axis=(0, 1))
+    for name in moments:
+        i = n_thresholds + MOMENTS.index(name)
+        if is_finite[i]:
+            value, power = values[..., i : i + 1], POWERS.get(name)
+            known[name] = log_of_moment(value, power) if power else value
+    return known
 
 
 def _pool_rows(coeffs, thresholds, units, has_moments, instruction_set):
@@ -70,9 +67,6 @@ def _pool_rows(coeffs, thresholds, units, has_moments, instruction_set):
     item, rows = coeffs.itemsize, coeffs.reshape(n * n_channels, size)
     if rows.strides[1] != item:
         rows = np.ascontiguousarray(rows)
-    thresholds = np.ascontiguousarray(
-        np.broadcast_to(thresholds, (n_channels, thresholds.shape[1])), float
-    )
     units = np.ascontiguousarray(units, float)
     out = np.empty((n, n_channels, thresholds.shape[1] + 6 * has_moments), coeffs.dtype)
     job = Pooling(

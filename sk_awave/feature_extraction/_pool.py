@@ -116,7 +116,7 @@ class Pool:
         """Do the same of bands that are arrays of shape (n, n_channels, *band_shape)."""
         pooled = []
         for band, name, learned in zip(bands, names, self.learned, strict=True):
-            for place, _ in cut_segments(band.shape[2:], self.segments):
+            for place, _ in cut_segments(band.shape[2:], tuple(self.segments)):
                 part = band[(..., *place)]
                 part = part.reshape(*part.shape[:2], -1)
                 known = compute_compiled(part, self, learned)
@@ -133,7 +133,7 @@ class Pool:
             Place(channel, name, segment, value)
             for channel in range(n_channels)
             for name, shape in zip(names, shapes, strict=True)
-            for place, segment in cut_segments(shape, self.segments)
+            for place, segment in cut_segments(shape, tuple(self.segments))
             for statistic in self.statistics
             for value in statistic_names(statistic, _size(place), self)
         ]

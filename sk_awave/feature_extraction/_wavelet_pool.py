@@ -1,5 +1,7 @@
 """The features of one wavelet, and of several, compressed."""
 
+from itertools import compress
+
 import numpy as np
 
 from sk_awave.feature_extraction._bands import Envelopes
@@ -23,6 +25,7 @@ class WaveletPool:
 
     def __init__(self, bands, pool, order):
         self.bands, self.pool, self.envelopes = bands, pool, None
+        self.kept = range(len(bands.names))
         if order == 2 and bands.layout.level:
             self.envelopes = Envelopes(bands)
             self.shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
@@ -40,6 +43,15 @@ class WaveletPool:
         """Return the features of an array (n, n_channels, *signal_shape)."""
         return self._compute(self.bands.parts(rows))
 
+    def keep(self, names):
+        """Pool no other bands, once it is fitted, than those of some names."""
+        self.kept = [i for i in self.kept if self.bands.names[i] in names]
+        self.pool.learned = [self.pool.learned[i] for i in self.kept]
+        if self.envelopes:
+            kept = [name in names for name in self.envelopes.names]
+            self.envelopes.pairs = list(compress(self.envelopes.pairs, kept))
+            self.shares.learned = list(compress(self.shares.learned, kept))
+
     def _fit(self, parts, same_parts, n_samples):
         self.pool.fit(parts, n_samples)
         if self.envelopes:
@@ -49,17 +61,24 @@ class WaveletPool:
     def _compute(self, parts):
         features = []
         for coeffs in parts:
-            pooled = [self.pool.compute_part(coeffs, self.bands.names)]
-            if self.envelopes:
+            pooled = []
+            if self.kept:
+                first = [coeffs[i] for i in self.kept]
+                pooled.append(self.pool.compute_part(first, self._names()))
+            if self.envelopes and self.envelopes.pairs:
                 second = self.envelopes.compute(coeffs)
                 pooled.append(self.shares.compute_part(second, self.envelopes.names))
             features.append(np.concatenate(pooled, axis=1))
         return np.concatenate(features)
 
+    def _names(self):
+        return [self.bands.names[i] for i in self.kept]
+
     def places(self):
         """Say what each feature is of."""
         n_channels = self.bands.layout.n_channels or 1
-        places = self.pool.places(self.bands.names, self.bands.shapes, n_channels)
+        shapes = [self.bands.shapes[i] for i in self.kept]
+        places = self.pool.places(self._names(), shapes, n_channels)
         if self.envelopes:
             second = self.envelopes.names, self.envelopes.shapes
             places = places + self.shares.places(*second, n_channels)
@@ -83,6 +102,10 @@ class Compression:
         self.mean = (features / unit).mean(axis=0) * unit
         return self
 
+    def keep(self, support):
+        """Forget the other features than those of some columns."""
+        self.mean, self.scale = self.mean[support], self.scale[support]
+
     def apply(self, features):
         """Return compressed features, in their dtype."""
         z = (features - self.mean) / self.scale
@@ -99,7 +122,7 @@ class CompressedPools:
     Attributes
     ----------
     support : ndarray of int
-        The indices of the features that are computed, in this order; by default all.
+        The indices of the features that are kept, in this order; by default all.
     """
 
     def __init__(self, pools):
@@ -111,12 +134,22 @@ class CompressedPools:
             pool.fit(rows)
         features = self._pooled(rows)
         self.compression = Compression().fit(features)
-        self.support = np.arange(features.shape[1])
+        self.support = self._columns = np.arange(features.shape[1])
         return self.compression.apply(features)
 
     def compute(self, rows):
         """Return the features of an array (n, n_channels, *signal_shape)."""
-        return self.compression.apply(self._pooled(rows))[:, self.support]
+        return self.compression.apply(self._pooled(rows)[:, self._columns])
+
+    def keep(self, support):
+        """Keep some of all features, and pool no band that has none of them."""
+        places = [(place.wavelet, place.band) for place in self.places()]
+        kept = {places[i] for i in support}
+        pooled = [i for i, place in enumerate(places) if place in kept]
+        for i, pool in enumerate(self.pools, start=1):
+            pool.keep({band for wavelet, band in kept if wavelet == i})
+        self.compression.keep(support)
+        self.support, self._columns = support, np.searchsorted(pooled, support)
 
     def places(self):
         """Say what each feature is of."""
@@ -125,7 +158,8 @@ class CompressedPools:
             for i, pool in enumerate(self.pools, start=1)
             for place in pool.places()
         ]
-        return [places[i] for i in self.support]
+        return [places[i] for i in self._columns]
 
     def _pooled(self, rows):
-        return np.concatenate([pool.compute(rows) for pool in self.pools], axis=1)
+        pooled = [pool.compute(rows) for pool in self.pools if pool.places()]
+        return np.concatenate(pooled, axis=1)

@@ -354,7 +354,7 @@ def test_a_fitted_transformer_can_be_kept():
     X = noisy(30, 24)
     learned = AdaptiveWaveletTransformer("db2", level=2, tol=1e-3).fit(X)
     frozen = clone(WaveletThresholder(FrozenEstimator(learned))).fit(X[:2])
-    assert frozen.transformer_.filter_bank_ is learned.filter_bank_
+    assert frozen.transformer_.wavelet_ is learned.wavelet_
 
 
 def test_fit_parameters_reach_the_transformer():
