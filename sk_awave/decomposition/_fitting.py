@@ -17,8 +17,8 @@ from sk_awave.decomposition._learner import (
     Learned,
     Learner,
     Start,
+    Watch,
     report_starts,
-    watch,
 )
 from sk_awave.engine._adam import Adam
 from sk_awave.engine._blocks import Blocks, summed_objective
@@ -284,8 +284,10 @@ def finish(transformer, learner, learned, task=None):
     ------
     KeyboardInterrupt
         If Ctrl-C ended it.
+    Exception
+        The error of blocks of signals that failed.
     """
-    objective, solution = learner.objective, learned.solution
+    objective, solution, error = learner.objective, learned.solution, learned.error
     origin = learned.best.origin or learned.best.name
     vars(transformer).update(
         fitted_filters(transformer, objective, solution.parameters, origin),
@@ -296,11 +298,15 @@ def finish(transformer, learner, learned, task=None):
         _optimizer_state=solution.optimizer_state,
         loss_curve_=solution.loss_curve,
         n_iter_=solution.n_iter,
-        objective_terms_=objective.report(solution.parameters),
+        objective_terms_={} if error else objective.report(solution.parameters),
         starts_=learned.starts,
     )
     if task is not None:
         task.end(is_fitted=True)
+    if error is not None:
+        error.estimator = transformer
+        error.add_note("The best filters so far are kept.")
+        raise error
     if solution.outcome == "interrupted":
         message = (
             f"Fitting was interrupted after {solution.n_iter} iterations; the best "
@@ -334,7 +340,7 @@ def learn_epoch(transformer, learner):
         max_iter=1,
         tol=0,
         seed=learner.seed,
-        callback=watch(FitTask(transformer)),
+        callback=Watch(FitTask(transformer)),
         keep_best=False,
         optimizer_state=transformer._optimizer_state if previous else None,
     )

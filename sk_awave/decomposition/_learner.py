@@ -10,6 +10,7 @@ import torch
 
 from sk_awave.engine._adam import Adam
 from sk_awave.engine._bfgs import BFGS
+from sk_awave.engine._blocks import SummedObjective
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import Solution, Solver
 from sk_awave.engine._starts import find_starts
@@ -50,11 +51,14 @@ class Learned:
         The best.
     starts : list of dict
         Each start, as "wavelet", "loss_before" and "loss_after".
+    error : Exception, default=None
+        The error that ended learning, where blocks of signals failed in a later pass.
     """
 
     best: Start
     solution: Solution
     starts: list[dict]
+    error: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -144,18 +148,34 @@ class Learner:
             starts, completed = self.find_starts(task)
         max_iter = self.max_iter if completed else 0
         solutions: list[Solution] = []
+        failure = None
         for number, start in enumerate(starts, 1):
             task.log("Start %d of %d: %s", number, len(starts), start.name)
             run = task.subtask("start", max_iter).begin()
-            solution = self._minimize(start.parameters, max_iter, watch(run))
+            solution, failure = self._try(start, max_iter, Watch(run))
             solutions.append(solution)
             task.log("%s: objective = %.6g", start.name, solution.best_loss)
-            if run.end(solution.parameters) or solution.outcome == "interrupted":
+            is_interrupted = solution.outcome == "interrupted"
+            if run.end(solution.parameters) or is_interrupted or failure:
                 break
         best = min(range(len(solutions)), key=lambda i: solutions[i].best_loss)
         if not completed or solutions[-1].outcome == "interrupted":
             solutions[best].outcome = "interrupted"
-        return Learned(starts[best], solutions[best], report_starts(starts, solutions))
+        reports = report_starts(starts, solutions)
+        return Learned(starts[best], solutions[best], reports, failure)
+
+    def _try(self, start: Start, max_iter: int, watch: "Watch"):
+        """Minimise from a start; return the solution, and the error of failing blocks.
+
+        Data that are read anew in each pass can fail in any of them. What was learned
+        until then is not lost.
+        """
+        try:
+            return self._minimize(start.parameters, max_iter, watch), None
+        except Exception as error:
+            if watch.solution is None or not isinstance(self.objective, SummedObjective):
+                raise
+            return watch.solution, error
 
     def _minimize(self, theta: np.ndarray, max_iter: int, callback: Callback) -> Solution:
         """Minimise from a start; where the bank has an inner one, in that first.
@@ -188,14 +208,32 @@ class Learner:
         return second
 
 
-def watch(run: FitTask) -> Callback:
-    """Return what tells the task of a start of each iteration; see `Solver.minimize`."""
+class Watch:
+    """A callback of `Solver.minimize` that reports iterations, and remembers the best.
 
-    def callback(n_iter: int, value: float, theta: np.ndarray) -> bool:
-        run.log("Iteration %d: objective = %.6g", n_iter, value)
-        return run.subtask("iteration").begin().end(theta)
+    Parameters
+    ----------
+    run : FitTask
+        The task of a start.
 
-    return callback
+    Attributes
+    ----------
+    solution : Solution or None
+        The iterations so far.
+    """
+
+    def __init__(self, run: FitTask):
+        self._run = run
+        self.solution: Solution | None = None
+
+    def __call__(self, n_iter: int, value: float, theta: np.ndarray) -> bool:
+        self._run.log("Iteration %d: objective = %.6g", n_iter, value)
+        if self.solution is None:
+            self.solution = Solution(theta.copy(), "failed", [np.nan])
+        elif value < self.solution.best_loss:
+            self.solution.parameters = theta.copy()
+        self.solution.loss_curve.append(value)
+        return self._run.subtask("iteration").begin().end(theta)
 
 
 def report_starts(starts, solutions):

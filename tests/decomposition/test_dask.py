@@ -8,6 +8,7 @@ import pytest
 import torch
 from joblib import parallel_config
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
@@ -19,6 +20,7 @@ from sk_awave.feature_extraction import (
     WaveletThresholder,
 )
 
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 
@@ -42,7 +44,15 @@ class Watched(BFGS):
         self.watch = watch
 
     def minimize(self, *args, callback=None, **kwargs):
-        return super().minimize(*args, callback=self.watch, **kwargs)
+        def both(*iteration):
+            return callback(*iteration) or self.watch(*iteration)
+
+        return super().minimize(*args, callback=both, **kwargs)
+
+
+def load(folder, start, stop):
+    """Read a block from a file, and fail if it is gone."""
+    return np.load(folder / "X.npy")[start:stop]
 
 
 class Slices:
@@ -173,6 +183,34 @@ def test_worker_that_is_lost_is_replaced(ecg, cluster):
     fitted = transformer.fit(X)
     assert killed
     assert fitted.loss_curve_ == fit(Slices(ecg)).loss_curve_
+
+
+def test_workers_that_are_lost_with_their_data_leave_the_best_filters(
+    ecg, cluster, tmp_path
+):
+    np.save(tmp_path / "X.npy", ecg)
+    ends = np.cumsum(LENGTHS)
+    blocks = [
+        da.from_delayed(dask.delayed(load)(tmp_path, end - n, end), (n, 64), ecg.dtype)
+        for n, end in zip(LENGTHS, ends, strict=True)
+    ]
+
+    def lose(n_iter, value, theta):
+        if n_iter == 3:
+            (tmp_path / "X.npy").unlink()
+            os.kill(next(iter(cluster.run(os.getpid).values())), signal.SIGKILL)
+
+    transformer = AdaptiveWaveletTransformer("db3", solver=Watched(lose), tol=1e-3)
+    with pytest.raises(FileNotFoundError) as caught:
+        transformer.fit(da.concatenate(blocks))
+    assert "best filters so far are kept" in caught.value.__notes__[0]
+    assert transformer.n_iter_ == 3
+    with pytest.warns(ConvergenceWarning):
+        expected = fit(Slices(ecg), max_iter=3)
+    np.testing.assert_array_equal(transformer.filter_bank_, expected.filter_bank_)
+    assert transformer.loss_curve_[1:] == expected.loss_curve_[1:]
+    again = transformer.set_params(warm_start=True, solver="bfgs", max_iter=0).fit(ecg)
+    assert again.loss_curve_[0] == pytest.approx(expected.loss_curve_[-1])
 
 
 def test_transforms_are_lazy_and_those_of_arrays(ecg, digits, scheduler):

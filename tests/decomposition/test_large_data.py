@@ -264,6 +264,27 @@ def test_gradients_of_a_block_may_be_zero(ecg):
         fit(Slices(X, lengths=(50, 71)), teacher=lambda x: (0 * x).sum(1))
 
 
+def test_blocks_that_fail_later_leave_the_best_filters(ecg):
+    def fail(blocks):
+        if slices.n_passes == n_passes:
+            raise OSError("the disk is gone")
+        return blocks
+
+    transformer = AdaptiveWaveletTransformer("db3")
+    n_passes, slices = 1, Slices(ecg, change=fail)
+    with pytest.raises(OSError, match="the disk is gone"):
+        transformer.fit(slices)
+    assert not hasattr(transformer, "wavelet_")  # nothing was learned before
+    n_passes, slices = 9, Slices(ecg, change=fail)
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        transformer.fit(slices)
+    assert caught.value.__notes__ == ["The best filters so far are kept."]
+    objective = transformer.loss_curve_[-1]
+    assert transformer.set_params(max_iter=0, warm_start=True).fit(
+        Slices(ecg)
+    ).loss_curve_ == pytest.approx([objective])
+
+
 def test_ctrl_c_keeps_the_best_filters(ecg):
     def interrupt(blocks):
         if slices.n_passes == 5:
