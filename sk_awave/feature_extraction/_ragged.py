@@ -69,7 +69,8 @@ def _pad(X, length=None):
     length = longest if length is None else length
     if longest > length:
         raise ValueError(
-            f"X has a signal of {longest} samples, but the longest of fit has {length}."
+            f"X has a signal of {longest} samples, but the longest of fit has {length}. "
+            "Before you split the signals, make one array of them whose rows end in NaN."
         )
     dtype = np.result_type(np.float32, *(np.asarray(x).dtype for x in X))
     padded = np.full((len(X), *np.shape(X[0])[:-1], length), np.nan, dtype)
