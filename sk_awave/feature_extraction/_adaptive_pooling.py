@@ -4,10 +4,8 @@ from numbers import Integral, Real
 from typing import Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sk_awave.engine._filter_bank import make_wavelet
@@ -15,16 +13,19 @@ from sk_awave.engine._layout import MAX_LEVEL
 from sk_awave.feature_extraction._bands import bands_of
 from sk_awave.feature_extraction._choice import (
     choose_wavelets,
+    compute_each,
+    draw_rows,
     encode,
     find_level,
     make_layout,
     wavelet_candidates,
 )
 from sk_awave.feature_extraction._elimination import rank_features
-from sk_awave.feature_extraction._place import name_places
+from sk_awave.feature_extraction._place import PlacesMixin
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
+    as_given,
     fill_ends,
     may_have_ends,
     sort_by_length,
@@ -39,13 +40,12 @@ from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace, learns_na
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._dask import is_dask_array, map_rows, take_rows
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
-from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
-
-#: The signals on which wavelets are chosen, at most.
-_MAX_ROWS = 400
+from sk_awave.utils._validation import split_shape, validate_signals
 
 
-class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class AdaptiveSubbandPooling(
+    PlacesMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     r"""Pool the bands of several wavelets that are chosen for a target.
 
     Candidates are the orthogonal wavelets of PyWavelets with at most `filter_length`
@@ -272,13 +272,13 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         rng = check_random_state(self.random_state)
         if is_dask_array(X):
             check_consistent_length(X, y)
-            X, y = take_rows(_draw(len(X), rng), X, y)
+            X, y = take_rows(draw_rows(len(X), rng), X, y)
         rows, order = self._validate(X, reset=True)
         target = encode(y, self.target_type)
         check_consistent_length(order, target)
         target = target[order]
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
-        few = _draw(len(rows), rng)
+        few = draw_rows(len(rows), rng)
         self.level_ = find_level(
             rows.shape[2:], self.filter_length, self.decomposition, self.level
         )
@@ -321,30 +321,7 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         if is_dask_array(X):
             return map_rows(self, "transform", X)
         rows, order = self._validate(X, reset=False)
-        features = self._pools.compute(rows)[np.argsort(order)]
-        if not isinstance(X, torch.Tensor):
-            return features
-        return torch.from_numpy(features).to(X.device)
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the features.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            The names of the channels, if samples have a channel axis. Otherwise, the
-            names of the features; they are only compared with those seen in fit.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names, with wavelet, band, segment and statistic: 'w2_cD3[2/4]_log_rms'.
-            With several channels, they are 'w2_ch0_cD3_log_rms' or, with channel names,
-            'w2_Fz_cD3_log_rms'.
-        """
-        check_is_fitted(self)
-        channels = channel_names_in(self, input_features, self._layout.n_channels)
-        return name_places(self._places(), self._layout.prefixes(channels))
+        return as_given(self._pools.compute(rows)[np.argsort(order)], X)
 
     @property
     def _layout(self):
@@ -375,16 +352,9 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
 
     def _choose(self, rows, target, candidates, task):
         """Return names and filters of the chosen candidates; store the errors."""
-        n = len(candidates)
-        task.log("Comparing %d wavelets on %d signals", n, len(rows))
-        search = task.subtask("candidates", n, sequential_subtasks=False).begin()
-        parts = [search.subtask("candidate", task_id=i) for i in range(n)]
-        features = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(part.run)(self._features, rows, filters)
-            for part, (_, filters) in zip(parts, candidates, strict=True)
-        )
-        search.end()
-        n_fixed = n - self.n_candidates
+        task.log("Comparing %d wavelets on %d signals", len(candidates), len(rows))
+        features = compute_each(self._features, rows, candidates, self.n_jobs, task)
+        n_fixed = len(candidates) - self.n_candidates
         choice = task.subtask("choice").run(
             choose_wavelets, features, target, n_fixed, self.n_wavelets, self.min_gain
         )
@@ -412,10 +382,3 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _draw(n_rows, rng):
-    """Return the indices of all rows, or of as many as wavelets are chosen on."""
-    if n_rows <= _MAX_ROWS:
-        return np.arange(n_rows)
-    return np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))

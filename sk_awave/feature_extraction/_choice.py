@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.parallel import Parallel, delayed
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
 from sk_awave.engine._filter_bank import library_filters
@@ -17,6 +18,16 @@ from sk_awave.feature_extraction._leave_one_out import (
     kernel,
     leave_one_out_error,
 )
+
+#: The signals on which wavelets are chosen, at most.
+MAX_ROWS = 400
+
+
+def draw_rows(n_rows, rng):
+    """Return the indices of all rows, or of as many as wavelets are chosen on."""
+    if n_rows <= MAX_ROWS:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, MAX_ROWS, replace=False))
 
 
 def wavelet_candidates(filter_length, n_random, rng):
@@ -70,6 +81,22 @@ def encode(y, target_type):
     if target_type == "auto":
         target_type = type_of_target(y, input_name="y")
     return encode_target(y, not target_type.startswith("continuous"))
+
+
+def compute_each(compute, rows, candidates, n_jobs, task):
+    """Return what `compute` makes of rows and the filters of each candidate, in threads.
+
+    Callbacks are told of each by a `FitTask`.
+    """
+    n = len(candidates)
+    search = task.subtask("candidates", n, sequential_subtasks=False).begin()
+    parts = [search.subtask("candidate", task_id=i) for i in range(n)]
+    features = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(part.run)(compute, rows, filters)
+        for part, (_, filters) in zip(parts, candidates, strict=True)
+    )
+    search.end()
+    return features
 
 
 @dataclass

@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sk_awave.utils._validation import channel_names_in
 
 
 class Place(NamedTuple):
@@ -34,6 +37,27 @@ class Place(NamedTuple):
         return f"{wavelet}{channel}{self.band}{self.segment}_{self.value}"
 
 
-def name_places(places, prefixes):
-    """Return the names of features, as `get_feature_names_out` does."""
-    return np.asarray([place.name(prefixes) for place in places], dtype=object)
+class PlacesMixin:
+    """Names pooled features; a class has `_layout`, and `_places` of each feature."""
+
+    def get_feature_names_out(self, input_features=None):
+        """Name the features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            The names of the channels, if samples have a channel axis. Otherwise, the
+            names of the features; they are only compared with those seen in fit.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The names, with band, segment and statistic: 'cD3_log_rms', 'cD3[2/4]_max_1'.
+            With several channels there is a prefix, either ``ch0_`` and so on or the name
+            of the channel, as in 'Fz_cD3_log_rms'. Where several wavelets are chosen,
+            their number comes first: 'w2_Fz_cD3_log_rms'.
+        """
+        check_is_fitted(self)
+        channels = channel_names_in(self, input_features, self._layout.n_channels)
+        prefixes = self._layout.prefixes(channels)
+        return np.asarray([place.name(prefixes) for place in self._places()], object)

@@ -4,7 +4,6 @@ from numbers import Integral
 from typing import Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,10 +12,11 @@ from sk_awave.decomposition import WaveletTransformer
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
-from sk_awave.feature_extraction._place import name_places
+from sk_awave.feature_extraction._place import PlacesMixin
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
+    as_given,
     fill_ends,
     may_have_ends,
     sort_by_length,
@@ -25,10 +25,10 @@ from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
 from sk_awave.utils._array_api import follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
 from sk_awave.utils._sklearn import Interval, fit_context
-from sk_awave.utils._validation import channel_names_in, validate_signals
+from sk_awave.utils._validation import validate_signals
 
 
-class SubbandPooling(BaseOfBands):
+class SubbandPooling(PlacesMixin, BaseOfBands):
     """Pool each band of a wavelet transform into a few statistics.
 
     Often it does not matter when an event happens in a signal, only how strong it is and
@@ -228,30 +228,7 @@ class SubbandPooling(BaseOfBands):
         X, is_missing = self._fill_ends(X, layout.signal_shape[-1])
         parts, order = self._parts(X, is_missing)
         pooled = self._pool.compute(parts, [band.name for band in layout.bands])
-        pooled = pooled[np.argsort(order)]
-        if not isinstance(X, torch.Tensor):
-            return pooled
-        return torch.from_numpy(pooled).to(X.device)
-
-    def get_feature_names_out(self, input_features=None):
-        """Name the statistics.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            The names of the channels, if samples have a channel axis. Otherwise, the
-            names of the features; they are only compared with those seen in fit.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names, with band and statistic: 'cD3_max_1', 'cD3_energy', 'cD3_q0.25'.
-            With several channels there is a prefix, either ``ch0_`` and so on or the name
-            of the channel, as in 'Fz_cD3_energy'.
-        """
-        check_is_fitted(self)
-        channels = channel_names_in(self, input_features, self._layout.n_channels)
-        return name_places(self._places(), self._layout.prefixes(channels))
+        return as_given(pooled[np.argsort(order)], X)
 
     @property
     def _layout(self):

@@ -111,3 +111,10 @@ def _may_be_ragged(X):
 def as_array(X):
     """Return an array or tensor as an array on the CPU."""
     return X.cpu().numpy() if isinstance(X, torch.Tensor) else np.asarray(X)
+
+
+def as_given(values, X):
+    """Return an array as it is, or for a tensor as a tensor on its device."""
+    if not isinstance(X, torch.Tensor):
+        return values
+    return torch.from_numpy(values).to(X.device)
