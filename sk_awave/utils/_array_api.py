@@ -6,7 +6,9 @@ https://scikit-learn.org/stable/modules/array_api.html. It computes with tensors
 and arrays of NumPy. Arrays of other libraries go through NumPy.
 """
 
+from collections.abc import Callable
 from functools import wraps
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -26,8 +28,10 @@ try:
 except ImportError:  # scikit-learn before 1.9
     IS_SUPPORTED = False
 
+_Method = TypeVar("_Method", bound=Callable)
 
-def learns_namespace(fit):
+
+def learns_namespace(fit: _Method) -> _Method:
     """Decorate `fit`: the estimator remembers the library and the device of `X`."""
 
     @wraps(fit)
@@ -41,10 +45,10 @@ def learns_namespace(fit):
         params = {name: _native(value) for name, value in params.items()}
         return fit(self, _native(X), y, **params)
 
-    return wrapper
+    return cast(_Method, wrapper)
 
 
-def follows_namespace(method):
+def follows_namespace(method: _Method) -> _Method:
     """Decorate a method of a fitted estimator: arrays of any library in and out."""
 
     @wraps(method)
@@ -61,7 +65,7 @@ def follows_namespace(method):
         xp, _, device = get_namespace_and_device(X)
         return move_to(result, xp=xp, device=device)
 
-    return wrapper
+    return cast(_Method, wrapper)
 
 
 def _dispatches_on(X):
