@@ -30,7 +30,7 @@ def warn_of_idle_basis(transformer):
     """Warn of a basis that was set for a transformer without packets."""
     if transformer.basis != "best":
         message = "basis has no effect: decomposition is not 'packet'."
-        warnings.warn(message, UserWarning, stacklevel=6)
+        warnings.warn(message, UserWarning, stacklevel=7)
 
 
 def packet_tree(transformer, level):
