@@ -15,6 +15,7 @@ from sk_awave.engine._layout import MAX_LEVEL
 from sk_awave.feature_extraction._bands import bands_of
 from sk_awave.feature_extraction._choice import (
     choose_wavelets,
+    draw_rows,
     encode,
     find_level,
     make_layout,
@@ -40,9 +41,6 @@ from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._dask import is_dask_array, map_rows, take_rows
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
 from sk_awave.utils._validation import channel_names_in, split_shape, validate_signals
-
-#: The signals on which wavelets are chosen, at most.
-_MAX_ROWS = 400
 
 
 class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -272,13 +270,13 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         rng = check_random_state(self.random_state)
         if is_dask_array(X):
             check_consistent_length(X, y)
-            X, y = take_rows(_draw(len(X), rng), X, y)
+            X, y = take_rows(draw_rows(len(X), rng), X, y)
         rows, order = self._validate(X, reset=True)
         target = encode(y, self.target_type)
         check_consistent_length(order, target)
         target = target[order]
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
-        few = _draw(len(rows), rng)
+        few = draw_rows(len(rows), rng)
         self.level_ = find_level(
             rows.shape[2:], self.filter_length, self.decomposition, self.level
         )
@@ -412,10 +410,3 @@ class AdaptiveSubbandPooling(CallbackSupportMixin, TransformerMixin, BaseEstimat
         tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _draw(n_rows, rng):
-    """Return the indices of all rows, or of as many as wavelets are chosen on."""
-    if n_rows <= _MAX_ROWS:
-        return np.arange(n_rows)
-    return np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))

@@ -18,6 +18,9 @@ from sk_awave.feature_extraction._leave_one_out import (
     leave_one_out_error,
 )
 
+#: The maximum number of signals on which wavelets are chosen.
+_MAX_ROWS = 400
+
 
 def wavelet_candidates(filter_length, n_random, rng):
     """Return names and filters of candidates, those of PyWavelets first.
@@ -45,6 +48,13 @@ def wavelet_candidates(filter_length, n_random, rng):
         lattice = orthogonal_filters(angles_to_lowpass(torch.from_numpy(angles)))
         candidates.append((f"lattice {i}", lattice[None, None].numpy()))
     return candidates
+
+
+def draw_rows(n_rows, rng):
+    """Return the indices of all rows, or of as many as wavelets are chosen on."""
+    if n_rows <= _MAX_ROWS:
+        return np.arange(n_rows)
+    return np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))
 
 
 def find_level(shape, filter_length, decomposition, level):

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_awave import AdaptiveSubbandPooling, SubbandPooling, WaveletTransformer
-from sk_awave.feature_extraction import _adaptive_pooling
+from sk_awave.feature_extraction import _choice
 from sk_awave.feature_extraction._choice import choose_wavelets, wavelet_candidates
 from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import (
@@ -283,7 +283,7 @@ def test_the_decimated_transform(textures):
 
 def test_many_signals_are_chosen_on_some_of_them(textures, monkeypatch):
     X, y = textures
-    monkeypatch.setattr(_adaptive_pooling, "_MAX_ROWS", 60)
+    monkeypatch.setattr(_choice, "_MAX_ROWS", 60)
     fitted = pooling(min_gain=0).fit(X, y)
     again = pooling(min_gain=0).fit(X, y)
     assert fitted.path_ == again.path_
