@@ -16,10 +16,13 @@ from sklearn.utils import estimator_checks, get_tags
 from sk_awave import (
     AdaptiveSubbandPooling,
     AdaptiveWaveletTransformer,
+    AWDRegressor,
     SubbandPooling,
     WaveletThresholder,
     WaveletTransformer,
+    adaptive_wavelet_path,
 )
+from sk_awave.attribution import TransformImportance
 from sk_awave.utils._array_api import IS_SUPPORTED
 
 pytestmark = [
@@ -38,6 +41,17 @@ ESTIMATORS = [
 ]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 HERE = {*DEVICES, "CPU_DEVICE", "device1", None}
+
+
+class Halves:
+    """An iterable of two blocks."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def __iter__(self):
+        half = len(self.X) // 2
+        return iter([self.X[:half], self.X[half:]])
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +138,50 @@ def test_gradients_and_the_way_back_stay_in_the_namespace(namespace, data):
     np.testing.assert_allclose(adjoint, expected.inverse_transform_adjoint(X))
     np.testing.assert_allclose(fitted.filter_bank_, expected.filter_bank_)
     assert score == pytest.approx(expected.score(X, input_gradients=X**3))
+
+
+def test_attributions_of_a_teacher(data):
+    """The teacher takes tensors, whatever the transformer was fitted to."""
+
+    def cube(x):
+        return (x**3).sum(1)
+
+    X = data[0].numpy()
+    expected = clone(ESTIMATORS[2]).set_params(teacher=cube).fit(X).attributions(X)
+    strict = pytest.importorskip("array_api_strict")
+    with config_context(array_api_dispatch=True):
+        for own in (X, data[0], strict.asarray(X)):
+            fitted = clone(ESTIMATORS[2]).set_params(teacher=cube).fit(own)
+            scores = fitted.attributions(own)
+            assert type(scores) is type(own)
+            np.testing.assert_allclose(np.asarray(scores), expected)
+            if isinstance(own, np.ndarray):
+                importance = TransformImportance(fitted, cube).fit(own)
+                np.testing.assert_allclose(importance.attributions(own), expected)
+
+
+@pytest.mark.parametrize("convert", [torch.Tensor.numpy, torch.clone])
+def test_wavelets_of_a_path(convert, data):
+    X = convert(data[0])
+    settings = {"ratios": [0, 1], "input_gradients": X**3}
+    with config_context(array_api_dispatch=True):
+        _, path = adaptive_wavelet_path(X, transformer=ESTIMATORS[2], **settings)
+        assert all(type(each.transform(X)) is type(X) for each in path)
+        model = AWDRegressor(lambda x: (x**3).sum(1), transformer=ESTIMATORS[2], cv=2)
+        X, y = (array.numpy() for array in data)
+        model.set_params(ratios=[0, 1]).fit(X, y).predict(X)
+
+
+@pytest.mark.parametrize("convert", [torch.Tensor.numpy, torch.clone])
+def test_blocks_and_dask_arrays(convert, data):
+    da = pytest.importorskip("dask.array")
+    X = convert(data[0])
+    with config_context(array_api_dispatch=True):
+        fitted = clone(ESTIMATORS[2]).fit(Halves(X))
+        features = fitted.transform(X)
+        assert type(features) is type(X)
+        lazy = fitted.transform(da.from_array(data[0].numpy(), chunks=(10, -1)))
+        np.testing.assert_allclose(lazy.compute(), features)
 
 
 def test_moved_estimators_take_the_arrays_of_their_new_home(data):

@@ -2,7 +2,6 @@
 
 import copy
 import heapq
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -15,6 +14,7 @@ from sk_awave.attribution._connectivity import make_connectivity
 from sk_awave.attribution._targets import Targets
 from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
 from sk_awave.utils._validation import as_batch
+from sk_awave.utils._warnings import warn
 
 
 @validate_params(
@@ -149,10 +149,9 @@ def _graph(decomposition, connectivity):
     graph = make_connectivity(connectivity, layout, len(decomposition.groups_))
     n_trees, _ = connected_components(graph, directed=False)
     if n_trees > 1 and not isinstance(connectivity, str):
-        warnings.warn(
+        warn(
             f"The matrix 'connectivity' has {n_trees} components, which are never "
             "joined: the result is a forest. Connect them for a single tree.",
-            stacklevel=4,
         )
     return graph
 

@@ -13,7 +13,6 @@ methods that multiply by the input.
    with applications to cosmology." arXiv:2003.01926, 2020.
 """
 
-import warnings
 from functools import partial
 from numbers import Integral
 
@@ -26,6 +25,7 @@ from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import Interval, validate_params
 from sk_awave.utils._validation import as_tensor, check_tensor
+from sk_awave.utils._warnings import warn
 
 #: The values of a chunk by default.
 _CHUNK_SIZE = 2**18
@@ -317,9 +317,8 @@ def _warn_if_incomplete(misses, steps, n_steps):
             if n_steps == "auto"
             else "Set n_steps higher, or to 'auto'."
         )
-        warnings.warn(
+        warn(
             f"With n_steps={steps} integrated gradients miss completeness by up to "
             f"{gap:.2g}, where the output changes by up to {change:.2g} from the zero "
             f"baseline. {remedy}",
-            stacklevel=5,
         )

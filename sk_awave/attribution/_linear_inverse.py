@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.attribution._affine import probe_affine
 from sk_awave.attribution._inverse import Inverse
 from sk_awave.engine import CoeffLayout
+from sk_awave.utils._array_api import without_dispatch
 
 
 class LinearInverse(Inverse):
@@ -52,6 +53,7 @@ class LinearInverse(Inverse):
         n_features = math.prod(np.shape(X)[1:])
         self._affine = None if self.layout else self._probe(n_features)
 
+    @without_dispatch
     def coefficients(self, X):
         """Return the coefficients as a tensor of shape (n_samples, n_components)."""
         if isinstance(X, torch.Tensor) and self.layout is None:
@@ -62,6 +64,7 @@ class LinearInverse(Inverse):
         Xt = torch.tensor(Xt.toarray() if hasattr(Xt, "toarray") else np.asarray(Xt))
         return Xt.reshape(len(X), -1)  # SparsePCA drops the axis of a single sample
 
+    @without_dispatch
     def apply(self, coefficients):
         """Apply the linear part to rows of shape (n, n_components)."""
         if self._affine is None:
@@ -69,6 +72,7 @@ class LinearInverse(Inverse):
         offset = np.zeros_like(self._affine.offset)
         return replace(self._affine, offset=offset)(coefficients)
 
+    @without_dispatch
     def adjoint(self, field, X=None, batch_size=None):
         """Apply its transpose to fields of the shape of samples, whatever these are."""
         if self._affine is None:

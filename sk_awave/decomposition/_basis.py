@@ -1,6 +1,5 @@
 """The basis of wavelet packets: what a parameter names, or what is chosen by the data."""
 
-import warnings
 from dataclasses import replace
 
 from sk_awave.decomposition._discriminant import discriminant_tree
@@ -9,6 +8,7 @@ from sk_awave.engine._blocks import SummedObjective
 from sk_awave.engine._layout import branch_names
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._tree import Tree
+from sk_awave.utils._warnings import warn
 
 #: The bases that have a name.
 BASES = ("best", "full", "discriminant")
@@ -29,8 +29,7 @@ def deepest(transformer):
 def warn_of_idle_basis(transformer):
     """Warn of a basis that was set for a transformer without packets."""
     if transformer.basis != "best":
-        message = "basis has no effect: decomposition is not 'packet'."
-        warnings.warn(message, UserWarning, stacklevel=7)
+        warn("basis has no effect: decomposition is not 'packet'.")
 
 
 def packet_tree(transformer, level):

@@ -11,6 +11,7 @@ import torch
 from sk_awave.decomposition._fitting import find_gradients
 from sk_awave.engine._blocks import Block, Blocks
 from sk_awave.utils import _dask
+from sk_awave.utils._array_api import remember_namespace
 from sk_awave.utils._validation import as_tensor, validate_signals
 
 #: How far sums over the same data may be apart, relative to their size, by rounding.
@@ -125,9 +126,10 @@ class IteratedBlocks(Blocks):
             if len(X) == 0:
                 continue
             number, is_first = len(sums), self._sums is None
-            X = validate_signals(
-                self._transformer, X, reset=self._reset and is_first and number == 0
-            )
+            reset = self._reset and is_first and number == 0
+            if reset:
+                remember_namespace(self._transformer, X)
+            X = validate_signals(self._transformer, X, reset=reset)
             x = as_tensor(X, self._transformer._torch_device(X))
             sums.append(_checksums(x))
             if is_first:

@@ -1,8 +1,6 @@
 """From the parameters of a transformer to a learner, and back to fitted attributes."""
 
-import warnings
 from dataclasses import replace
-from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -12,6 +10,7 @@ from sk_awave.attribution import input_gradients
 from sk_awave.attribution._input_gradients import as_samples, find_field
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.decomposition._basis import in_basis, keep_basis
+from sk_awave.decomposition._checks import check_extra_terms, warn_of_idle_parameters
 from sk_awave.decomposition._learner import (
     SOLVERS,
     Learned,
@@ -21,7 +20,7 @@ from sk_awave.decomposition._learner import (
     report_starts,
 )
 from sk_awave.engine._adam import Adam
-from sk_awave.engine._blocks import Blocks, summed_objective
+from sk_awave.engine._blocks import Blocks, SummedObjective, summed_objective
 from sk_awave.engine._filter_bank import (
     FilterBank,
     as_wavelet,
@@ -29,10 +28,11 @@ from sk_awave.engine._filter_bank import (
 )
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import OUTCOMES
-from sk_awave.engine._terms import Attribution, Sparsity, Term, wavelet_terms
+from sk_awave.engine._terms import Attribution, Sparsity
 from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import FitInterrupted
 from sk_awave.utils._validation import as_tensor
+from sk_awave.utils._warnings import warn
 
 #: The longest Daubechies wavelet that the lattice starts from.
 _LONGEST = 22
@@ -174,59 +174,6 @@ def _strength(transformer, objective):
     return float(transformer.attribution_ratio * unit)
 
 
-def check_extra_terms(transformer):
-    """Raise TypeError or ValueError for what are no terms with strengths."""
-    names = {"sparsity", "attribution", *(term.name for term in wavelet_terms())}
-    for pair in dict(transformer.extra_terms or {}).items():
-        term, strength = pair
-        if not isinstance(term, Term) or not isinstance(strength, Real):
-            raise TypeError(
-                f"The 'extra_terms' parameter of {type(transformer).__name__} must be a "
-                "list of (term, float), with instances of SignalTerm or FilterTerm. Got "
-                f"{pair!r} in it."
-            )
-        if strength < 0 or term.name in names:
-            raise ValueError(
-                f"The 'extra_terms' parameter of {type(transformer).__name__} must have "
-                "strengths of at least 0, and names of their own. Got "
-                f"{term.name!r} with {strength}."
-            )
-        names.add(term.name)
-
-
-def warn_of_idle_parameters(transformer, own_terms, gradients):
-    """Warn of parameters that were set and do not change what is learned.
-
-    `own_terms` are those of the bank that count.
-    """
-    defaults = {"alpha_sparsity": 1, "alpha_attribution": None, "attribution_ratio": 1}
-    reasons = {}
-    bank = f"parametrization={transformer.parametrization!r}"
-    if not own_terms and not transformer.extra_terms:
-        if gradients is None:
-            reasons["alpha_sparsity"] = (
-                f"without attributions, sparsity is all that {bank} minimises. Tune the "
-                "wavelet's length and start (filter_length, init), level, mode or "
-                "per_level instead, or give a teacher."
-            )
-        elif transformer.alpha_attribution is None and transformer.alpha_sparsity > 0:
-            reasons["alpha_sparsity"] = (
-                f"attribution_ratio is relative to it, and {bank} minimises nothing else."
-            )
-    if gradients is None:
-        for name in ("alpha_attribution", "attribution_ratio"):
-            reasons[name] = "there is no teacher and no input_gradients."
-    elif transformer.alpha_attribution is not None:
-        reasons["attribution_ratio"] = "alpha_attribution is set."
-    if transformer.init == "wavelet":
-        defaults["n_init"] = 1
-        reasons["n_init"] = "init='wavelet' is a single start."
-    for name, reason in reasons.items():
-        if getattr(transformer, name) != defaults[name]:
-            message = f"{name} has no effect: {reason}"
-            warnings.warn(message, UserWarning, stacklevel=7)
-
-
 def kind_of(bank):
     """Return what parameters are, angles or taps, and of how many filters."""
     kind = type(bank.parametrization)
@@ -287,7 +234,8 @@ def finish(transformer, learner, learned, task=None):
     Exception
         The error of blocks of signals that failed.
     """
-    objective, solution, error = learner.objective, learned.solution, learned.error
+    objective, solution = learner.objective, learned.solution
+    terms, error = _final_terms(objective, learned)
     origin = learned.best.origin or learned.best.name
     vars(transformer).update(
         fitted_filters(transformer, objective, solution.parameters, origin),
@@ -298,7 +246,7 @@ def finish(transformer, learner, learned, task=None):
         _optimizer_state=solution.optimizer_state,
         loss_curve_=solution.loss_curve,
         n_iter_=solution.n_iter,
-        objective_terms_={} if error else objective.report(solution.parameters),
+        objective_terms_=terms,
         starts_=learned.starts,
     )
     if task is not None:
@@ -317,7 +265,19 @@ def finish(transformer, learner, learned, task=None):
         message = OUTCOMES[solution.outcome].format(
             max_iter=learner.max_iter, tol=learner.tol, n_iter=solution.n_iter
         )
-        warnings.warn(message, ConvergenceWarning, stacklevel=6)
+        warn(message, ConvergenceWarning)
+
+
+def _final_terms(objective, learned):
+    """Return the terms of the solution, and the error if blocks of signals failed."""
+    if learned.error is not None:
+        return {}, learned.error
+    try:
+        return objective.report(learned.solution.parameters), None
+    except Exception as error:
+        if not isinstance(objective, SummedObjective):
+            raise
+        return {}, error  # in the last pass
 
 
 def first_strength(transformer):

@@ -153,6 +153,10 @@ class Learner:
             task.log("Start %d of %d: %s", number, len(starts), start.name)
             run = task.subtask("start", max_iter).begin()
             solution, failure = self._try(start, max_iter, Watch(run))
+            if solution is None and solutions:
+                break  # what earlier starts have found is kept
+            if solution is None:
+                raise failure
             solutions.append(solution)
             task.log("%s: objective = %.6g", start.name, solution.best_loss)
             is_interrupted = solution.outcome == "interrupted"
@@ -168,12 +172,12 @@ class Learner:
         """Minimise from a start; return the solution, and the error of failing blocks.
 
         Data that are read anew in each pass can fail in any of them. What was learned
-        until then is not lost.
+        until then is not lost. There is no solution before the first iteration.
         """
         try:
             return self._minimize(start.parameters, max_iter, watch), None
         except Exception as error:
-            if watch.solution is None or not isinstance(self.objective, SummedObjective):
+            if not isinstance(self.objective, SummedObjective):
                 raise
             return watch.solution, error
 

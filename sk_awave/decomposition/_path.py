@@ -16,6 +16,7 @@ from sk_awave.decomposition._fitting import (
     make_learner,
 )
 from sk_awave.decomposition._learner import Start
+from sk_awave.utils._array_api import remember_namespace
 from sk_awave.utils._callbacks import FitTask, with_callbacks
 
 #: The ratios that are tried by default.
@@ -142,6 +143,7 @@ def learn_path(transformer, X, y, gradients, ratios):
             "alpha_sparsity must be positive: ratios are relative to it. Got 0 instead."
         )
     transformer.set_params(attribution_ratio=1.0, alpha_attribution=None)
+    remember_namespace(transformer, X)
     learner = make_learner(transformer, X, gradients, y, alpha_attribution=1.0)
     unit = alpha_sparsity * attribution_unit(learner.objective)
     task = FitTask(transformer)

@@ -59,6 +59,7 @@ class ScoringMixin:
         X, gradients, y = read_data(self, X, y, input_gradients, reset=False)
         return -_relative_objective(self, X, gradients, y)
 
+    @follows_namespace
     def attributions(self, X, y=None):
         """Attribute the outputs of the teacher to the coefficients.
 

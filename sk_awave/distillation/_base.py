@@ -33,6 +33,7 @@ from sk_awave.feature_extraction._base import check_features, features_of
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
+from sk_awave.utils._warnings import warn
 
 #: What stands beside the coefficients; in their unit, which `RoundingSelector` needs.
 STATISTICS = ("absmax", "mean", "std")
@@ -296,7 +297,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
             reasons = {"ratios": "the wavelet is fixed."}
         for name, reason in reasons.items():
             if getattr(self, name) is not None:
-                warnings.warn(f"{name} has no effect: {reason}", stacklevel=5)
+                warn(f"{name} has no effect: {reason}")
 
     def _teacher_target(self, y):
         """Return the target in the form that the teacher is trained on."""

@@ -1,7 +1,5 @@
 """The strength of the attributions, chosen by the scores of students."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
@@ -13,6 +11,7 @@ from sk_awave.decomposition._fitting import find_gradients
 from sk_awave.decomposition._path import check_ratios, learn_path
 from sk_awave.distillation._nesting import drop_teachers, find_learner, with_wavelet
 from sk_awave.utils._validation import validate_signals
+from sk_awave.utils._warnings import warn
 
 
 def choose_ratio(model, X, y, task):
@@ -101,9 +100,7 @@ def _best(scores):
     with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
         means = scores.mean(axis=1)
     if not np.isfinite(means).all():
-        warnings.warn(
-            f"One or more of the test scores are non-finite: {means}", stacklevel=6
-        )
+        warn(f"One or more of the test scores are non-finite: {means}")
     known = np.flatnonzero(~np.isnan(means))
     if len(known) == 0:
         raise ValueError(

@@ -1,10 +1,10 @@
 """Ranks features by leaving out those that a ridge weighs least."""
 
 import numpy as np
-from scipy.linalg import eigh
 
 from sk_awave.feature_extraction._leave_one_out import (
     STRENGTHS,
+    eigen,
     errors_of,
     penalties_of,
     standardise,
@@ -64,11 +64,11 @@ def _weights(features, target, penalty=None):
     """
     n, p = features.shape
     if p < n:
-        values, right = eigh(features.T @ features, driver="evd", check_finite=False)
+        values, right = eigen(features.T @ features)
         kept = values > np.finfo(float).eps * max(n, p) * values[-1]
         values, vectors = values[kept], features @ right[:, kept] / np.sqrt(values[kept])
     else:
-        values, vectors = eigh(features @ features.T, driver="evd", check_finite=False)
+        values, vectors = eigen(features @ features.T)
         values = np.maximum(values, 0)
     if penalty is None:
         penalties = penalties_of(STRENGTHS, n, p)

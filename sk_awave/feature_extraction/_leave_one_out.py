@@ -120,11 +120,17 @@ def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
     matrix = _centred(kernel_matrix)
     # The constant vector gets a negative eigenvalue, lest rounding make its 0 positive.
     matrix -= matrix.trace() / len(matrix)
-    values, vectors = eigh(matrix, driver="evd", check_finite=False)
+    values, vectors = eigen(matrix)
     penalties = penalties_of(strengths, len(target), n_features)
     errors = errors_of(np.maximum(values, 0), vectors, target, penalties)
     best = int(np.argmin(errors))
     return float(errors[best]), float(strengths[best])
+
+
+def eigen(matrix):
+    """Return the eigenvalues of a symmetric matrix, ascending, and its eigenvectors."""
+    driver = "evd" if len(matrix) > 1 else None  # of SciPy 1.10, "evd" fails for one row
+    return eigh(matrix, driver=driver, check_finite=False)
 
 
 def _centred(kernel_matrix):

@@ -1,7 +1,6 @@
 """Histograms of the peaks of images."""
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import Self
 
@@ -21,6 +20,7 @@ from sk_awave.utils._sklearn import (
     fit_context,
 )
 from sk_awave.utils._validation import split_shape, validate_signals
+from sk_awave.utils._warnings import warn
 
 #: Learned bins span all training responses but this share at each end.
 _TAIL = 0.005
@@ -301,11 +301,10 @@ class PeakCounter(BaseContainer):
         if self.range is not None:
             return tuple(np.full(n_responses, float(end)) for end in self.range)
         if not len(responses):
-            warnings.warn(
+            warn(
                 f"No image, of shape {self.image_shape_}, has a peak, which is a pixel "
                 "higher than its eight neighbours: no bins can be learned. If rows of X "
                 "are flattened images, set signal_shape to (height, width).",
-                stacklevel=3,
             )
             return np.zeros(n_responses), np.ones(n_responses)
         low, high = np.quantile(responses, (_TAIL, 1 - _TAIL), axis=0)

@@ -1,10 +1,11 @@
 """Seconds and hertz, where the sampling frequency is known."""
 
 import re
-import warnings
 from numbers import Real
 
 import numpy as np
+
+from sk_awave.utils._warnings import warn
 
 
 def check_sampling_frequency(sampling_frequency, caller, ndim=1):
@@ -18,9 +19,7 @@ def check_sampling_frequency(sampling_frequency, caller, ndim=1):
             f"of samples a second, or None. Got {sampling_frequency!r} instead."
         )
     if ndim > 1:
-        warnings.warn(
-            "sampling_frequency has no effect: images have no time.", stacklevel=3
-        )
+        warn("sampling_frequency has no effect: images have no time.")
 
 
 def in_time(samples, sampling_frequency):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sk_awave.utils._array_api import without_dispatch
+
 
 class Region:
     """Coefficients, or values of the samples themselves, with a weight for each.
@@ -17,6 +19,7 @@ class Region:
     def __init__(self, weights, transformer=None):
         self.weights, self.transformer = weights, transformer
 
+    @without_dispatch
     def part(self, x):
         """Return ``S (m * A x)`` for a batch `x`; it is not differentiated."""
         if self.transformer is None:
@@ -24,6 +27,7 @@ class Region:
         coeffs = self.weights * self.transformer.transform(x)
         return self.transformer.inverse_transform(coeffs).to(x)
 
+    @without_dispatch
     def project(self, gradients):
         """Return ``S (m * S^T v)``: the part of gradients `v` in the region.
 

@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 import torch
-from sklearn import get_config
+from sklearn import config_context, get_config
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.utils._dask import is_dask_array
@@ -30,16 +30,24 @@ except ImportError:  # scikit-learn before 1.9
 
 _Method = TypeVar("_Method", bound=Callable)
 
+#: Decorates what hands tensors to estimators that were fitted to arrays of any library.
+without_dispatch = config_context(array_api_dispatch=False)
+
+
+def remember_namespace(estimator, X):
+    """Store what tells the library and the device of `X`."""
+    estimator._like = np.empty(0, np.int8)  # what every device has
+    if _dispatches_on(X):
+        xp, _, device = get_namespace_and_device(X)
+        estimator._like = xp.empty(0, dtype=xp.int8, device=device)
+
 
 def learns_namespace(fit: _Method) -> _Method:
     """Decorate `fit`: the estimator remembers the library and the device of `X`."""
 
     @wraps(fit)
     def wrapper(self, X, y=None, **params):
-        self._like = np.empty(0, np.int8)  # what every device has
-        if _dispatches_on(X):
-            xp, _, device = get_namespace_and_device(X)
-            self._like = xp.empty(0, dtype=xp.int8, device=device)
+        remember_namespace(self, X)
         if _dispatches_on(y):
             y = move_to(y, xp=np, device="cpu")
         params = {name: _native(value) for name, value in params.items()}
@@ -53,6 +61,8 @@ def follows_namespace(method: _Method) -> _Method:
 
     @wraps(method)
     def wrapper(self, X, *args, **params):
+        if is_dask_array(X):  # its blocks are arrays of NumPy
+            return without_dispatch(method)(self, X, *args, **params)
         if not _dispatches_on(X):
             return method(self, X, *args, **params)
         check_is_fitted(self)

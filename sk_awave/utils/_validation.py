@@ -1,7 +1,6 @@
 """From what users hand in to signals of shape (n_samples, n_channels, *signal_shape)."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from sk_awave.utils._sklearn import (
     _check_feature_names_in,
     _check_n_features,
 )
+from sk_awave.utils._warnings import warn
 
 
 def split_shape(sample_shape, ndim, signal_shape=None):
@@ -96,12 +96,11 @@ def _warn_if_misread(n_channels, shape):
         if ndim == 1:
             looks_like += " If samples are images, set ndim=2."
     if looks_like:
-        warnings.warn(
+        warn(
             f"Samples of shape {(n_channels, *shape)} are taken for {n_channels} "
             f"channels of shape {tuple(shape)}, as ndim={ndim}. {looks_like} If that is "
             f"what you mean, set signal_shape={(n_channels, *shape)}.",
             UserWarning,
-            stacklevel=2,
         )
 
 

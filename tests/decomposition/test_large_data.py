@@ -285,6 +285,48 @@ def test_blocks_that_fail_later_leave_the_best_filters(ecg):
     ).loss_curve_ == pytest.approx([objective])
 
 
+def fail_after(n_passes, X):
+    """Return blocks that cannot be read any more after some passes."""
+
+    def fail(blocks):
+        if slices.n_passes >= n_passes:
+            raise OSError("the disk is gone")
+        return blocks
+
+    slices = Slices(X, change=fail)
+    return slices
+
+
+def test_blocks_that_fail_in_the_last_pass_leave_the_best_filters(ecg):
+    complete = Slices(ecg)
+    expected = fit(complete, tol=1e-3)
+    transformer = AdaptiveWaveletTransformer("db3", random_state=0, tol=1e-3)
+    with pytest.raises(OSError, match="the disk is gone"):
+        transformer.fit(fail_after(complete.n_passes - 1, ecg))
+    assert transformer.objective_terms_ == {}
+    np.testing.assert_array_equal(transformer.filter_bank_, expected.filter_bank_)
+
+
+def test_blocks_that_fail_in_a_later_start_leave_the_filters_of_the_first(ecg):
+    """Even before the first iteration of that start."""
+    params = {"init": "library", "n_init": 2, "tol": 1e-3, "random_state": 0}
+    complete = Slices(ecg)
+    expected = AdaptiveWaveletTransformer("db3", **params).fit(complete)
+    known = set()
+    for n_passes in range(complete.n_passes - 1, 0, -1):
+        transformer = AdaptiveWaveletTransformer("db3", **params)
+        with pytest.raises(OSError, match="the disk is gone"):
+            transformer.fit(fail_after(n_passes, ecg))
+        if not hasattr(transformer, "starts_"):
+            break
+        known.add(len(transformer.starts_))
+        if len(transformer.starts_) == 1:
+            first = transformer.starts_[0]["loss_after"]
+            assert first == pytest.approx(expected.starts_[0]["loss_after"])
+            break
+    assert known == {1, 2}
+
+
 def test_ctrl_c_keeps_the_best_filters(ecg):
     def interrupt(blocks):
         if slices.n_passes == 5:
