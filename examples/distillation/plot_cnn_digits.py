@@ -4,16 +4,16 @@ Distil a CNN on digits to a linear model
 
 A convolutional network learns to read scikit-learn's handwritten digits. A
 wavelet is learned in which the images and the attributions of the network are
-sparse. An L1-regularised logistic regression on its coefficients then takes
-the place of the network. GridSearchCV searches over the whole model. A report
-compares it with the network, and with the same classifier on raw pixels, on
-db5 and on the best fixed wavelet.
+sparse. An L1-regularised logistic regression on its coefficients then replaces
+the network. GridSearchCV searches over the whole model. A report compares it
+with the network, and with the same classifier on raw pixels, on db5 and on the
+best fixed wavelet.
 """
 
 # %%
 # Teacher and student
 # -------------------
-# The network returns logits. Behind a softmax, the gradient of a confident
+# The network returns logits. After a softmax, the gradient of a confident
 # prediction would vanish. The network is a skorch net, so it is trained again
 # in each fold of a search or a report.
 import matplotlib.pyplot as plt
@@ -125,12 +125,12 @@ columns = ["score", "standard error", "minus student", "paired standard error"]
 print(frame[columns].round(3).rename_axis(None).to_string())
 
 # %%
-# One digit, seen by both
-# -----------------------
-# A score says what the logit of the right class owes to a coefficient. For the
-# network it is the gradient times the coefficient. For the student it is the
-# weight times the scaled coefficient. The network looks almost only at the
-# smoothed image, the student also at details. Their scores correlate weakly,
+# Scores of one digit in both models
+# ----------------------------------
+# A score is what a coefficient contributes to the logit of the right class.
+# For the network it is the gradient times the coefficient. For the student it
+# is the weight times the scaled coefficient. The network uses almost only the
+# smoothed image. The student also uses details. Their scores correlate weakly,
 # for this image and on average over all images of this digit. So the student
 # predicts the same as the network for partly different reasons.
 images = X_test[y_test == 3]

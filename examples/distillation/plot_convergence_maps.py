@@ -1,11 +1,11 @@
 """
-Count the peaks of maps with a learned wavelet
-==============================================
+Count peaks of maps with a learned wavelet
+==========================================
 
 How much matter is in the universe? In the cosmology study of `Ha et al. (2021)
-<https://arxiv.org/abs/2107.09145>`_ a network read it from maps of
+<https://arxiv.org/abs/2107.09145>`_ a network predicted it from maps of
 gravitational lensing. A wavelet was learned from the network, and its kernels
-weighed the peaks of the maps. These peaks told more than the network.
+measured the peaks of the maps. These peaks predicted better than the network.
 
 Here the same is done with synthetic maps. **They are not weak-lensing data:**
 they are lognormal fields of a linear power spectrum. They are small and noisy,
@@ -17,9 +17,9 @@ cosmology, nor about the data of the paper.
 # The maps
 # --------
 # Each map has its own matter density :math:`\Omega_m` and its own amplitude of
-# fluctuations :math:`\sigma_8`. The density is to be predicted. The amplitude
-# is in the way: both make the map rougher. Maps and densities are in per cent.
-# This scale suits the network.
+# fluctuations :math:`\sigma_8`. The model predicts the density. The amplitude
+# makes this hard: both make the map rougher. Maps and densities are in per
+# cent. This scale suits the network.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -135,11 +135,11 @@ plt.show()
 # The table
 # ---------
 # The layout is that of the paper's table 1: the root mean squared error of
-# :math:`\Omega_m` in per cent. The numbers of the paper are of other data, and
-# are not to be compared. Two rows are added. One has the wavelet that a
+# :math:`\Omega_m` in per cent. The numbers of the paper are for other data: do
+# not compare them. Two rows are added. One has the wavelet that a
 # cross-validation of the same student finds best. The other has the energies
 # of db5's bands instead of the peaks. Standard errors are by bootstrap over
-# the test maps. The last of them is that of the paired difference.
+# the test maps. The second error is that of the paired difference.
 fixed = clone(model).set_params(transformer=WaveletTransformer("db5", **bands))
 energies = SubbandPooling(statistics=("log_energy",))
 wavelets = {
@@ -186,8 +186,8 @@ for name in ("AWD", "CNN"):
 # %%
 # The order is not that of the paper. The network is ahead of all models that
 # count peaks, and none of their kernels is clearly the best. The ten energies
-# of db5's bands do as well as the network: most of what these maps tell is in
-# their spectrum.
+# of db5's bands do as well as the network: most of the information of these
+# maps is in their spectrum.
 #
 # Here AWD is ahead of db5, but this does not last. Over five draws of the maps
 # (``benchmarks/studies.py``) it is behind db5 by 0.07. There AWD without
@@ -195,7 +195,7 @@ for name in ("AWD", "CNN"):
 # and Laplace are ahead of them. A Lasso of raw pixels predicts nothing.
 
 # %%
-# What the student sees
+# What the student uses
 # ---------------------
 # In denser universes peaks stand out more from their surroundings, and their
 # responses differ more. The bins at both ends are open: they count all peaks

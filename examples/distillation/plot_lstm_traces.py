@@ -2,13 +2,13 @@
 Distil an LSTM on traces to a linear model
 ==========================================
 
-Short synthetic traces hold a few bursts, and the response is the height of the
-largest. They stand in for the biology study of Ha et al. (2021), whose data
-are not public. An LSTM is trained on the traces. A wavelet is learned in which
-the attributions of the LSTM are sparse. A linear model predicts from a few
-statistics of each band. Cross-validation chooses how much the attributions
-count. A report compares the choice with the LSTM, and with the same model on
-raw samples, on db5 and on the best fixed wavelet.
+Short synthetic traces contain a few bursts. The response is the height of the
+largest burst. The traces replace those of the biology study of Ha et al.
+(2021), whose data are not public. An LSTM is trained on the traces. A wavelet
+is learned in which the attributions of the LSTM are sparse. A linear model
+predicts from a few statistics of each band. Cross-validation chooses how much
+the attributions count. A report compares the choice with the LSTM, and with
+the same model on raw samples, on db5 and on the best fixed wavelet.
 """
 
 # %%
@@ -96,7 +96,7 @@ model = AWDRegressor(
 # In each fold the LSTM is trained once, and the wavelets of all ratios are
 # learned from it along a path. (GridSearchCV over
 # ``transformer__attribution_ratio`` would train it once for each ratio.) Two
-# summaries of a band are compared: its six largest coefficients, as in the
+# statistics of a band are compared: its six largest coefficients, as in the
 # paper, and the logarithm of its energy. The energy predicts better, and is
 # kept. The ratio changes R2 by 0.02. Large ratios are better for the largest
 # coefficients, and small ones for the energies.
@@ -123,10 +123,10 @@ columns = ["score", "standard error", "minus student", "paired standard error"]
 print(frame[columns].round(3).rename_axis(None).to_string())
 
 # %%
-# What the student looks at
-# -------------------------
-# It looks at the energies of the detail bands, where bursts stand out. The
-# weight of cA3, which holds the slow baseline, is small.
+# What the student uses
+# ---------------------
+# It uses the energies of the detail bands, where bursts stand out. The weight
+# of cA3 is small: this band holds the slow baseline.
 weights = model.estimator_[-1].coef_
 print()
 for name, weight in zip(model.get_feature_names_out(), weights, strict=True):
@@ -151,12 +151,12 @@ right.invert_yaxis()
 plt.show()
 
 # %%
-# What the network looks at
-# -------------------------
-# Here is the gradient of the LSTM with respect to each coefficient of a trace.
-# It is large where the burst is, and nearly zero along the baseline. (Its sign
-# says whether the output grows with the coefficient. It does not say what the
-# coefficient contributes.)
+# What the network uses
+# ---------------------
+# The figure shows the gradient of the LSTM with respect to each coefficient of
+# a trace. It is large where the burst is, and nearly zero along the baseline.
+# (Its sign says whether the output grows with the coefficient. It does not say
+# what the coefficient contributes.)
 transformer = copy.copy(model.transformer_).set_params(
     teacher=Teacher(model.teacher_)
 )

@@ -1,18 +1,18 @@
 """
-Which coefficients does a network join?
-=======================================
+Find coefficients that a network uses together
+==============================================
 
 Attributions score one coefficient at a time. A network may need two of them
-together, and then neither scores alone. Agglomerative contextual decomposition
-joins neighbours in the tree of a wavelet. It first joins those that interact
-the most.
+together. Then neither has a score alone. Agglomerative contextual
+decomposition joins neighbours in the tree of a wavelet. It first joins those
+that interact the most.
 """
 
 # %%
 # A network that needs a pair
 # ---------------------------
 # The input is noise. The target is the smaller of two wavelet coefficients, a
-# parent and its child, plus a third coefficient where it is positive. The
+# parent and its child. A third coefficient is added if it is positive. The
 # network never sees the transform.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,8 +48,8 @@ print(f"R2 of the network: {network.score(X[9000:], y[9000:]):.3f}")
 # One sample
 # ----------
 # All three coefficients of this sample are large. At first each coefficient is
-# a group. Alone, the members of the pair score almost nothing. They are joined
-# first, and then the pair counts most.
+# a group. The members of the pair score almost nothing alone. They are joined
+# first, and then the pair has the largest score.
 smallest = np.min([parent, child, other], axis=0)
 x = X[9000 + smallest[9000:].argmax()]
 decomposition = ContextualDecomposition(
@@ -67,8 +67,8 @@ for i in range(4):
     print(f"{pair}: interaction {interaction:+.2f}, score {score:+.2f}")
 
 # %%
-# Gradients see the same sample in another way. The minimum has a gradient only
-# with respect to the smaller of the two coefficients.
+# Gradients give another result for this sample. The minimum has a gradient
+# only with respect to the smaller of the two coefficients.
 trim = TransformImportance(wavelet, network).fit(X[:1])
 (gradients,) = trim.transform(x[np.newaxis])
 for name in ("cD2_4", "cD1_8", "cA3_2"):

@@ -2,7 +2,7 @@
 Train a network not to use an artefact
 ======================================
 
-A network uses whatever is easiest. Here this is a weak oscillation in the
+A network uses the easiest feature. Here this is a weak oscillation in the
 recordings of one class. Only the training data have it. A penalty on the use
 of its band makes the network learn the shape of the signals.
 """
@@ -26,7 +26,7 @@ time = np.arange(64)
 
 
 def record(n, with_artefact):
-    """Return signals, of which one class has the artefact, and classes."""
+    """Return signals and classes; one class has the artefact."""
     y = rng.integers(0, 2, n)
     centre = rng.uniform(20, 44, (n, 1))
     width = np.where(y, 4, 7)[:, np.newaxis]
@@ -93,8 +93,8 @@ for name, alpha in (("plain", 0), ("penalised", 1)):
         print(f"{name:10s} {kind:15s} accuracy {net.score(X, y):.3f}")
 
 # %%
-# On data like the training data the plain network is even better. With the
-# artefact in the other class it is misled.
+# On data like the training data, the plain network is even better. If the
+# artefact is in the other class, it fails.
 #
 # Which bands do they use?
 # ------------------------

@@ -1,6 +1,6 @@
 """
-Does an attribution find the coefficient that matters?
-======================================================
+Test whether attributions find the right coefficient
+====================================================
 
 This is the knock-out study of TRIM (Singh et al., arXiv:2003.01926, 2020).
 Noise is transformed. Its label says whether *one* coefficient, number 12, lies
@@ -35,7 +35,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sk_awave import WaveletTransformer
 from sk_awave.attribution import Teacher, TransformImportance
 
-# The recipe has twelve epochs. A few iterations give some basis of NMF or ICA.
+# The study has twelve epochs. A few iterations give some basis of NMF or ICA.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 SHORT = {
@@ -137,8 +137,8 @@ print(
 
 # %%
 # Some methods multiply by the coefficient. They miss samples in which it is
-# nearly zero: they ask what *this* coefficient contributed, and there it
-# contributed little. The gradient asks what the network looks at. It misses
+# nearly zero: they measure what *this* coefficient contributed, and there it
+# contributed little. The gradient measures what the network uses. It misses
 # nothing.
 c, missed = misses["Fourier", "normal", "integrated_gradients"]
 if missed.any():

@@ -1,8 +1,8 @@
 """
-Adapt wavelets to a task: few features that predict
-===================================================
+Adapt wavelets to a task
+========================
 
-The target of these signals is how high a burst rises, at whatever time.
+The target of these signals is the height of a burst. It may come at any time.
 Wavelets are chosen for this target. Their bands are pooled into a few numbers
 with names, and a ridge predicts from them.
 """
@@ -10,8 +10,8 @@ with names, and a ridge predicts from them.
 # %%
 # The signals
 # -----------
-# Bursts at random times, on a slow baseline, in noise. The target is the
-# height of the highest burst.
+# The signals are bursts at random times, with a slow baseline and noise. The
+# target is the height of the highest burst.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -34,8 +34,8 @@ plt.show()
 # Choose wavelets
 # ---------------
 # Candidates are PyWavelets' orthogonal wavelets and random orthonormal
-# lattices. Wavelets are added one by one. Each time it is the one whose bands
-# most lower the leave-one-out error of a ridge.
+# lattices. Wavelets are added one by one. Each step adds the wavelet whose
+# bands reduce the leave-one-out error of a ridge the most.
 pooling = AdaptiveSubbandPooling(
     n_wavelets=4, n_candidates=40, random_state=0
 ).fit(X, y)
@@ -86,8 +86,8 @@ for name, features in contenders.items():
     print(f"{name}: R2 {score:.3f}, {n_features} features")
 
 # %%
-# Read the model
-# --------------
+# The weights of the features
+# ---------------------------
 # The name of a feature gives its wavelet, its band and its statistic.
 # ``|cD1|`` is the envelope of the finest band. These are the weights of the
 # twenty features that are left.

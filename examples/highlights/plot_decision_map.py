@@ -1,11 +1,11 @@
 """
-What a decision is made of
-==========================
+Explain one decision of a linear model
+======================================
 
-A linear model of wavelet coefficients is a picture: its weights have a place
-in time and frequency. So have the contributions to one decision. The trials
-here are simulated, so the right picture is known. There are two channels,
-sampled at 250 Hz. One class has a burst of 11 Hz on the first channel.
+You can draw a linear model of wavelet coefficients: each weight has a time and
+a frequency. Each contribution to one decision has them, too. The trials here
+are simulated, so the right picture is known. There are two channels, sampled
+at 250 Hz. One class has a burst of 11 Hz on the first channel.
 """
 
 import matplotlib.pyplot as plt
@@ -18,13 +18,13 @@ from sklearn.preprocessing import StandardScaler
 from sk_awave import SubbandPooling, WaveletTransformer
 from sk_awave.inspection import DecisionDisplay, WeightDisplay
 
-FREQUENCY = 250  # samples a second
+FREQUENCY = 250  # samples per second
 rng = np.random.default_rng(0)
 t = np.arange(250) / FREQUENCY
 
 
 def make_trials(onsets):
-    """Make trials of drifts and noise, and in every second one a burst."""
+    """Make trials of drifts and noise; every second one has a burst."""
     y = np.arange(len(onsets)) % 2
     X = rng.standard_normal((len(onsets), 2, len(t)))
     X = 0.1 * X.cumsum(axis=-1) + 0.6 * rng.standard_normal(X.shape)
@@ -35,10 +35,10 @@ def make_trials(onsets):
 
 
 # %%
-# At a time that is always the same
-# ---------------------------------
+# A burst at a fixed time
+# -----------------------
 # The weights stand out at 0.4 s, in the band of 11 Hz. The curve above them
-# shows the weights of the samples. The decision is the inner product of this
+# shows the weight of each sample. The decision is the inner product of this
 # curve and the signal.
 X, y = make_trials(np.full(300, 0.4))
 pipeline = make_pipeline(
@@ -64,9 +64,9 @@ total = display.baseline + display.contributions.sum()
 print(f"sum: {total:.6f}, decision: {display.decision:.6f}")
 
 # %%
-# The map is that of the first channel. The second channel has no burst. Its
-# contributions are spread over all bands: they are noise that the model took
-# for a signal.
+# The map is for the first channel. The second channel has no burst. Its
+# contributions are spread over all bands: the model took this noise for a
+# signal.
 second = DecisionDisplay.from_estimator(
     pipeline, trial, channel=1, sampling_frequency=FREQUENCY
 )
@@ -76,12 +76,12 @@ for each in (display, second):
     print(f"channel {each.channel}: {share:+.2f}")
 
 # %%
-# At any time
-# -----------
-# The burst now comes at any time. Then no single coefficient shows it, but
-# pooled bands do. Their contributions are drawn in the band, and with
+# A burst at a random time
+# ------------------------
+# Now the burst comes at a random time. Then no single coefficient shows it,
+# but pooled bands do. Their contributions are drawn in the band, and with
 # ``segments`` in a part of the trial. The largest contributions are listed
-# below by name. This is the trial of which the model is surest.
+# below by name. The model is most certain about this trial.
 X, y = make_trials(rng.uniform(0.1, 0.9, 300))
 print(f"coefficients: {cross_val_score(pipeline, X, y).mean():.2f}")
 pooled = make_pipeline(

@@ -2,18 +2,18 @@
 Denoise signals by thresholding wavelet coefficients
 ====================================================
 
-White noise spreads evenly over all coefficients. A signal gathers in few of
-them. So small coefficients are mostly noise. Here the four signals of Donoho
-and Johnstone are denoised by each rule for the threshold, with fixed wavelets
-and with learned ones.
+White noise spreads evenly over all coefficients. A signal is concentrated in
+few of them. So small coefficients are mostly noise. Here the four signals of
+Donoho and Johnstone are denoised by each rule for the threshold, with fixed
+wavelets and with learned ones.
 """
 
 # %%
 # The data
 # --------
 # The signals have 1024 samples and a standard deviation of 7, as in the
-# literature. Each is seen 40 times, shifted around the circle and with other
-# noise. Half of these train, and half test.
+# literature. Each has 40 copies with random circular shifts and new noise.
+# Half of them are for training, and half for testing.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

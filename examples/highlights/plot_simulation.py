@@ -98,9 +98,10 @@ print("\ndistance of psi to db5, whose norm is 5.7")
 print(table.to_string(float_format="{:.2f}".format))
 
 # %%
-# As published, a single start is a matter of luck: there are minima between
-# most starts and the truth. Learning from db5 itself ends in the minimum that
-# is nearest to db5. This is not quite db5, because the network is not perfect.
+# As in the paper, the result of a single start is a matter of luck: there are
+# minima between most starts and the truth. Learning from db5 itself ends in
+# the minimum that is nearest to db5. This is not quite db5, because the
+# network is not perfect.
 transformer.set_params(wavelet="db5", attribution_ratio=10_000.0)
 nearest = wavelet_distance(transformer.fit(X[:1000]), "db5")
 print(f"distance of the nearest minimum: {nearest:.3f}")
@@ -110,8 +111,8 @@ print(f"distance of the nearest minimum: {nearest:.3f}")
 # ----------------
 # ``init="library"`` tries all named wavelets of 10 taps or fewer, shifted and
 # reversed. The truth is among them. ``init="grow"`` knows no library: it
-# builds lattices from the Haar wavelet. It finds the same minimum in several
-# times the time.
+# builds lattices from the Haar wavelet. It finds the same minimum, but takes
+# several times as long.
 transformer.set_params(init="library", n_init=3).fit(X[:1000])
 learned["library"] = transformer.wavelet_
 distance = wavelet_distance(transformer, "db5")

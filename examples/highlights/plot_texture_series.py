@@ -1,19 +1,19 @@
 """
-Tell materials by a line of their surface
-=========================================
+Classify materials by lines of photographs
+==========================================
 
-Each series is a line of a photograph of bricks, grass or gravel. The place of
-a structure on the line says nothing about the material. Its scale, frequency
-and sharpness do. Wavelets are chosen to tell the three materials apart, and
-twenty numbers with names are left.
+Each series is a line of a photograph of bricks, grass or gravel. The position
+of a structure on the line says nothing about the material. Its scale,
+frequency and sharpness do. Wavelets are chosen to separate the three
+materials, and twenty named features are kept.
 """
 
 # %%
 # The series
 # ----------
-# The photographs come with scikit-image. Lines of the upper halves train, and
-# lines of the lower halves test. Light changes the mean and the contrast of a
-# line, so both are removed.
+# The photographs come with scikit-image. Lines of the upper halves are for
+# training, and lines of the lower halves for testing. Light changes the mean
+# and the contrast of a line, so both are removed.
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data
@@ -56,11 +56,11 @@ axes[-1].set_xlabel("pixel")
 plt.show()
 
 # %%
-# What tells them apart
-# ---------------------
+# Comparison of features
+# ----------------------
 # A linear model cannot use the samples, since nothing has a fixed place. All
-# contenders have the same ridge, whose strength is chosen on the training
-# part. Here one wavelet of PyWavelets is enough, and so are twenty features.
+# features get the same ridge. Its strength is chosen on the training part.
+# Here one wavelet of PyWavelets is enough, and so are twenty features.
 ridge = RidgeClassifierCV(np.logspace(-3, 5, 17))
 chosen = {"n_candidates": 40, "random_state": 0}
 contenders = {

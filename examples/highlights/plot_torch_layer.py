@@ -2,17 +2,17 @@
 A torch network with a learned wavelet layer
 ============================================
 
-``MultilevelDWT`` is the transform as a layer of a torch
-network. The network here predicts the height of the highest burst in a trace.
-It has three steps: a wavelet transform, the largest coefficient of each band,
-and a linear layer. The loss of the predictions trains all five to eight
-numbers of it together, and the wavelet stays a wavelet.
+``MultilevelDWT`` is the transform as a layer of a torch network. The network
+here predicts the height of the highest burst in a trace. It has three steps: a
+wavelet transform, the largest coefficient of each band, and a linear layer.
+The network has five to eight numbers to learn. The loss of the predictions
+trains them together, and the wavelet stays a wavelet.
 """
 
 # %%
 # The network
 # -----------
-# skorch trains the network, and makes it a scikit-learn estimator.
+# skorch trains the network and makes it a scikit-learn estimator.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -50,8 +50,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 # %%
 # Fixed against learned
 # ---------------------
-# Each of three wavelets is used as it is, and as the start of learning. Two
-# seeds of the training show how far results scatter.
+# Each of three wavelets is used without learning, and as the start of
+# learning. Two seeds of the training show how far results scatter.
 starts, seeds = ["db2", "sym4", "sym5"], range(2)
 scores = {}
 for start in starts:
@@ -81,9 +81,8 @@ n_learned = sum(p.numel() for p in net.module_.parameters())
 print(f"learned numbers of the network from {start}: {n_learned}")
 
 # %%
-# What is learned is an orthonormal wavelet, and the rest of the package can
-# use it. Nothing in the loss asks for a smooth wavelet, and this one is not
-# smooth.
+# The learned wavelet is orthonormal, and the rest of the package can use it.
+# Nothing in the loss asks for a smooth wavelet, and this one is not smooth.
 wavelet = net.module_.dwt.filter_bank.to_wavelet()
 taps = np.array(wavelet.dec_lo)
 gram = [

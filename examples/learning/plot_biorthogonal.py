@@ -3,16 +3,16 @@ Learn a biorthogonal wavelet
 ============================
 
 An orthonormal wavelet compares signals with functions, and composes them from
-the same functions. A biorthogonal bank has one wavelet for each of the two. It
-has twice as many numbers to learn with as many taps. It still reconstructs
-exactly.
+the same functions. A biorthogonal bank has one wavelet for each of the two.
+With the same number of taps, it has twice as many numbers to learn. It still
+reconstructs exactly.
 """
 
 # %%
 # The data
 # --------
 # These are overlapping windows of a real electrocardiogram. The first half of
-# the record trains, and the second half tests.
+# the record is for training, and the second half for testing.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ train, test = windows[:49], windows[64:]
 # With ``parametrization="biorthogonal"`` an orthonormal bank is learned first.
 # Then its skews, one for each angle, are learned, too. With ``"symmetric"``
 # the filters keep the symmetry of the first wavelet. The score counts details
-# by the norms of their atoms. So no bank gains by small details and large
+# by the norms of their atoms. So no bank gains from small details with large
 # atoms.
 shape = {"level": 3, "mode": "periodization", "random_state": 0}
 banks = {
@@ -60,9 +60,9 @@ print(pd.DataFrame(rows).T.to_string(float_format="{:.3f}".format))
 
 # %%
 # The biorthogonal bank starts from the learned orthonormal bank. On the
-# training signals it cannot end above it. The table shows whether unseen
-# signals gain as well. The condition number is the cost: it bounds how much
-# errors of coefficients can grow in the reconstruction.
+# training signals it cannot be worse than that bank. The table shows whether
+# unseen signals gain as well. The condition number is the cost: it bounds how
+# much errors of coefficients can grow in the reconstruction.
 curve = banks["biorthogonal"].loss_curve_
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 ax.plot(curve, color="#d55e00", label="biorthogonal")

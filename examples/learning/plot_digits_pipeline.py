@@ -13,8 +13,8 @@ learned wavelet has to beat the best of them, not only db5.
 # The pipeline
 # ------------
 # Each image is a row of 64 pixels. ``signal_shape`` gives the shape of the
-# image. With pandas output every coefficient has a name, so the model can be
-# read.
+# image. With pandas output every coefficient has a name, so you can read the
+# model.
 import tempfile
 
 import matplotlib.pyplot as plt
@@ -74,8 +74,8 @@ contenders = {
 }
 
 # %%
-# The honest comparison
-# ---------------------
+# A fair comparison
+# -----------------
 # All choices are made on the training half, by the same cross-validation.
 results, rows = {}, []
 with tempfile.TemporaryDirectory() as cache:
@@ -107,7 +107,7 @@ print(table.round(3).to_string())
 # %%
 # What was learned
 # ----------------
-# The filters are exactly orthonormal. The coefficients give the images back.
+# The filters are exactly orthonormal. The coefficients reconstruct the images.
 wavelet = results["learned wavelet"].best_estimator_["wavelet"]
 Xt = wavelet.transform(X_test)
 error = np.abs(wavelet.inverse_transform(Xt) - X_test.to_numpy()).max()

@@ -12,7 +12,7 @@ whether learning helps on *new* windows.
 # %%
 # The data
 # --------
-# Windows of 64 samples that do not overlap.
+# The windows have 64 samples and do not overlap.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ print(f"gain on new windows, by start: {gain.min():+.1%} to {gain.max():+.1%}")
 print(f"best learned against best fixed: {1 - best_learned / best_fixed:+.1%}")
 
 # %%
-# The wavelet that is learned from all windows, and its start in grey.
+# This wavelet is learned from all windows. Its start is in grey.
 start = table["learned, test"].idxmin()
 learned = transformer.set_params(wavelet=start).fit(X)
 fig, (left, right) = plt.subplots(
@@ -105,8 +105,8 @@ right.legend(frameon=False)
 plt.show()
 
 # %%
-# Its filters and their gains. An ideal filter would cut at the frequency 0.25.
-# There both filters let half of the energy pass.
+# These are its filters and their gains. An ideal filter would cut at the
+# frequency 0.25. There both filters pass half of the energy.
 FilterBankDisplay.from_estimator(learned)
 # sphinx_gallery_thumbnail_number = 2
 plt.show()

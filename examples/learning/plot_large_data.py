@@ -1,6 +1,6 @@
 """
-Learn from data that outgrows memory
-====================================
+Learn from data larger than memory
+==================================
 
 A wavelet is learned from a file, block by block, and then by the workers of a
 Dask cluster. Both give the same wavelet, to the last bit.
@@ -10,8 +10,9 @@ Dask cluster. Both give the same wavelet, to the last bit.
 # A file
 # ------
 # Traces of 256 samples are written to a file in blocks. Each has a burst at a
-# random time, over a slow drift. A memory map reads from the file only what is
-# used. This file is small; `benchmarks/large_data.py` makes one of 4 GB.
+# random time, over a slow drift. A memory map reads only the parts of the file
+# that are used. This file is small; `benchmarks/large_data.py` makes one of 4
+# GB.
 import tempfile
 from pathlib import Path
 
@@ -90,7 +91,7 @@ with Client(
 print(np.array_equal(by_workers.filter_bank_, by_blocks.filter_bank_))
 
 # %%
-# The learned wavelet. The start of learning is in grey.
+# This is the learned wavelet. The start of learning is in grey.
 WaveletDisplay.from_estimator(by_workers)
 plt.show()
 folder.cleanup()

@@ -1,10 +1,11 @@
 """
-Split an octave: wavelet packets
-================================
+Split octaves with wavelet packets
+==================================
 
 The wavelet transform has one band for each octave. Wavelet packets also split
-octaves, and so see differences within an octave. The data choose the best
-basis, together with the wavelet. Classes can choose a basis as well.
+octaves, so they show differences within an octave. The best basis is chosen
+from the data, together with the wavelet. A basis can also be chosen for
+classes.
 """
 
 # %%
@@ -68,8 +69,8 @@ for decomposition in ("dwt", "packet"):
         print(f"{decomposition:7s} {kind.__name__:26s} {norm:.2f}")
 
 # %%
-# The basis that tells classes apart
-# ----------------------------------
+# The basis that separates classes
+# --------------------------------
 # Clicks are short. The best basis of calls with clicks does not split the
 # upper octave: it is the basis of the wavelet transform. The discriminant
 # basis splits where the energies of the two pitches differ. The phase of a

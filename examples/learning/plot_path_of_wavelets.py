@@ -1,17 +1,18 @@
 """
-A wavelet on its way from the data to the model
-===============================================
+Follow a path of wavelets from the data to a model
+==================================================
 
-How much should the attributions of a model count beside the coefficients of
-the data? Each ratio has its own wavelet, and one path finds them all.
+How much should the attributions of a model count, compared with the
+coefficients of the data? Each ratio has its own wavelet, and one path finds
+them all.
 """
 
 # %%
-# A model that knows what matters
-# -------------------------------
+# A model of the target
+# ---------------------
 # This is the simulation of Ha et al. (2021). The signals are noise. The target
 # is made of three neighbouring coefficients of one band of db5, and a linear
-# model learns it. The noise knows nothing of db5, but the model does.
+# model learns it. The noise contains nothing of db5, but the model does.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -36,8 +37,9 @@ teacher = Teacher(RidgeCV().fit(X, y))
 # %%
 # The path
 # --------
-# It starts from another wavelet, coif2, at the ratio 0: the coefficients of
-# the data alone. Each further ratio starts from the best wavelet known so far.
+# The path starts from another wavelet, coif2, at the ratio 0. There only the
+# coefficients of the data count. Each further ratio starts from the best
+# wavelet known so far.
 def find_path(start):
     """Return the ratios and a transformer for each."""
     transformer = AdaptiveWaveletTransformer(
@@ -52,14 +54,14 @@ ratios, path = find_path("coif2")
 # %%
 # The wavelet from ratio to ratio
 # -------------------------------
-# The wavelet that made the target is in grey. It is shifted and turned to
+# The wavelet of the target is in grey. It is shifted, reversed and negated to
 # match the learned one. The number is the distance of the two, up to shift,
 # time reversal and sign. Two unrelated wavelets have a distance of about 3.
 _, truth, x = wavelet_functions("db5")
 
 
 def align(psi):
-    """Shift, reverse and negate the true wavelet to match another best."""
+    """Shift, reverse and negate the true wavelet to match another one."""
     either = [truth, truth[::-1]]
     matches = [np.correlate(psi, candidate, "full") for candidate in either]
     best = max((0, 1), key=lambda i: np.abs(matches[i]).max())
@@ -88,8 +90,8 @@ _, other = find_path("sym5")
 print(f"sym5 ends at {wavelet_distance(other[-1], 'db5'):.2f}")
 
 # %%
-# What it costs, and what it gains
-# --------------------------------
+# Costs and gains
+# ---------------
 # Sparser attributions cost sparsity of the coefficients. Both are relative to
 # those of the wavelet that is learned from the data alone.
 terms = {

@@ -1,6 +1,6 @@
 """
-Quickstart: learn a wavelet, look at it, use it
-===============================================
+Quickstart: learn, use and draw a wavelet
+=========================================
 
 A wavelet is learned from windows of a real electrocardiogram. It turns the
 windows into coefficients, and the coefficients back into windows. Everything
@@ -38,8 +38,8 @@ name, distance = closest_wavelet(transformer)
 print(f"the nearest named wavelet: {name}, at a distance of {distance:.2f}")
 
 # %%
-# Transform, and back
-# -------------------
+# Transform and reconstruct
+# -------------------------
 # Coefficients are features with names. The wavelet is exactly orthonormal: no
 # information is lost.
 Xt = transformer.transform(X)
@@ -49,26 +49,27 @@ print("the first:", *transformer.get_feature_names_out()[:3])
 print(f"largest error of the way back: {error:.1e}")
 
 # %%
-# Look
+# Draw
 # ----
-# The scaling function and the wavelet. The start of learning is in grey.
+# These are the scaling function and the wavelet. The start of learning is in
+# grey.
 plt.rcParams["figure.figsize"] = (7, 3)
 WaveletDisplay.from_estimator(transformer)
 plt.show()
 
 # %%
-# A window and its coefficients, each at its time and scale.
+# This is a window with its coefficients, each at its time and scale.
 CoefficientDisplay.from_estimator(transformer, X[2], per_band=True)
 # sphinx_gallery_thumbnail_number = 2
 plt.show()
 
 # %%
-# The same window, reconstructed from its two coarsest bands.
+# This is the same window, reconstructed from its two coarsest bands.
 ReconstructionDisplay.from_estimator(transformer, X[2], bands=["cA3", "cD3"])
 plt.show()
 
 # %%
-# The objective during learning. Without a teacher, only the sparsity counts.
-# All other terms of an orthonormal wavelet are zero.
+# This is the objective during learning. Without a teacher, only the sparsity
+# counts. All other terms of an orthonormal wavelet are zero.
 ObjectiveDisplay.from_estimator(transformer)
 plt.show()
