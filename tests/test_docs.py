@@ -83,7 +83,9 @@ def test_code_that_needs_other_packages_runs(page, packages, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
     page = DOCS / "user_guide" / page
-    for _, line, code in code_blocks(page, "python|py"):
+    blocks = list(code_blocks(page, "python|py"))
+    assert blocks, "the page has no code"
+    for _, line, code in blocks:
         exec(compile("\n" * line + code, str(page), "exec"), names)
 
 
