@@ -1,5 +1,8 @@
 """Builds the compiled kernel, where there is a compiler; pyproject.toml says the rest."""
 
+import hashlib
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +21,14 @@ X86_SETS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": [f"-mavx512{part}" for part in ("f", "dq", "vl", "bw")] + ["-mfma"],
 }
+
+
+def hash_of_sources():
+    """Return what `hash_of_sources` in ``_library.py`` returns, as a C literal."""
+    digest = hashlib.sha256()
+    for source in sorted([*Path(FOLDER).glob("*.cpp"), *Path(FOLDER).glob("*.h")]):
+        digest.update(source.read_bytes())
+    return f"0x{digest.hexdigest()[:16]}ULL"
 
 
 class BuildKernel(build_ext):
@@ -42,7 +53,9 @@ class BuildKernel(build_ext):
         if not is_msvc and self.plat_name.endswith(("x86_64", "amd64", "i686")):
             sets |= X86_SETS
         plain, loops = ext.sources[:2], ext.sources[2:]
-        parts = [("plain", plain, [("KERNEL_X86", None)] * (len(sets) > 1), [])]
+        macros = [("KERNEL_SOURCES", hash_of_sources())]
+        macros += [("KERNEL_X86", None)] * (len(sets) > 1)
+        parts = [("plain", plain, macros, [])]
         for name, extra in sets.items():
             parts.append((name, loops, [("KERNEL_SET", name)], extra))
         objects = []
@@ -56,12 +69,21 @@ class BuildKernel(build_ext):
             )
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)
+        made = f"{target}.new"
         self.compiler.link_shared_object(
             objects,
-            str(target),
+            made,
             extra_postargs=[] if is_msvc else ["-pthread"],
             target_lang="c++",
         )
+        os.replace(made, target)
+
+    def copy_file(self, infile, outfile, *args, **kwargs):
+        """Copy and then rename, as a process that loads a part of a library dies."""
+        made = f"{outfile}.new"
+        shutil.copyfile(infile, made)
+        os.replace(made, outfile)
+        return outfile, True
 
 
 class PlatformWheel(bdist_wheel):

@@ -1,6 +1,10 @@
 """The compiled library, and what is handed over to it."""
 
 import ctypes
+import hashlib
+import os
+import struct
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +12,14 @@ from typing import Any, ClassVar
 import torch
 
 POINTER, INT, DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+
+#: The environment variable that names the widest instruction set to use: "baseline",
+#: "avx2", "avx512", or "none" for no kernel at all.
+VARIABLE = "SK_AWAVE_KERNEL"
+
+#: The sources of the library. It is used only if it was built from them: a library of
+#: other sources may take the same structures for something else.
+SOURCES = Path(__file__).parent / "cpp"
 
 #: The values below which another thread would take longer to start than it saves.
 VALUES_PER_THREAD = 2**16
@@ -59,32 +71,102 @@ class Pooling(ctypes.Structure):
 
 @lru_cache(maxsize=1)
 def load_library() -> Any:
-    """Return the library that was built with the package, or None."""
+    """Return the library that was built with the package, or None.
+
+    Raises
+    ------
+    ValueError
+        If the environment variable `VARIABLE` names no instruction set of the processor.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted == "none":
+        return None
+    faults = []
     for path in sorted(Path(__file__).parent.glob("_kernel.lib.*")):
         try:
-            library = ctypes.CDLL(str(path))
-        except OSError:  # of another platform
+            library = _open(path)
+        except (AttributeError, OSError) as error:
+            faults.append(f"{path.name}: {error}")
             continue
-        known = [Transform, Job, Pooling]
-        sizes = [library.kernel_size(i) for i in range(len(known))]
-        if sizes != [ctypes.sizeof(structure) for structure in known]:
-            continue  # built from an earlier source
-        library.kernel_set.restype = ctypes.c_char_p
-        library.kernel_set.argtypes = [INT]
-        library.kernel_run.argtypes = [POINTER, INT, INT, POINTER, POINTER]
-        library.kernel_pool.argtypes = [POINTER, INT, INT]
-        library.kernel_lattice.argtypes = [INT, INT, POINTER, POINTER, POINTER]
-        library.kernel_pool.restype = None
+        names = [_plain(name) for name in _list_sets(library)]
+        if wanted and names[0] != wanted:
+            raise ValueError(
+                f"The environment variable {VARIABLE} must be 'none' or an instruction "
+                f"set of this processor, {names}. Got {wanted!r} instead."
+            )
         return library
+    if faults:
+        warnings.warn(
+            f"The compiled kernel is not used, so that all is slower, as it cannot be "
+            f"loaded. Install sk_awave again. {'; '.join(faults)}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return None
+
+
+def _open(path: Path) -> Any:
+    """Load a library, or raise OSError or AttributeError if it is not that of `SOURCES`.
+
+    A library with other symbols has no attributes of these names.
+    """
+    if _is_truncated(path):
+        raise OSError("the file is truncated")
+    library = ctypes.CDLL(str(path))
+    library.kernel_sources.restype = ctypes.c_uint64
+    if library.kernel_sources() != hash_of_sources():
+        raise OSError("it was built from other sources")
+    library.kernel_set.restype = ctypes.c_char_p
+    library.kernel_set.argtypes = [INT]
+    library.kernel_run.argtypes = [POINTER, INT, INT, POINTER, POINTER]
+    library.kernel_pool.argtypes = [POINTER, INT, INT]
+    library.kernel_lattice.argtypes = [INT, INT, POINTER, POINTER, POINTER]
+    library.kernel_pool.restype = None
+    return library
+
+
+def hash_of_sources() -> int:
+    """Return 64 bits of the hash of the sources, which ``setup.py`` builds in."""
+    digest = hashlib.sha256()
+    for source in sorted([*SOURCES.glob("*.cpp"), *SOURCES.glob("*.h")]):
+        digest.update(source.read_bytes())
+    return int.from_bytes(digest.digest()[:8], "big")
+
+
+def _is_truncated(path: Path) -> bool:
+    """Tell if a library lacks a part that the loader of Linux would map unchecked.
+
+    It would be a bus error to read that part. Other loaders check it themselves.
+    """
+    data = path.read_bytes()
+    if data[:5] != b"\x7fELF\x02" or len(data) < 64:  # ELF of 64 bits
+        return False
+    (start,) = struct.unpack_from("=Q", data, 0x20)
+    size, count = struct.unpack_from("=HH", data, 0x36)
+    if start + size * count > len(data):
+        return True
+    segments = [
+        struct.unpack_from("=Q16xQ", data, start + i * size + 8) for i in range(count)
+    ]
+    return any(offset + length > len(data) for offset, length in segments)
+
+
+def _list_sets(library: Any) -> list[str]:
+    """Name the instruction sets of a library, the widest first."""
+    names: list[str] = []
+    while name := library.kernel_set(len(names)):
+        names.append(name.decode())
+    return names
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "")
 
 
 def instruction_sets() -> list[str]:
     """Name the instruction sets that the kernel can use here, the one it uses first."""
-    library, names = load_library(), list[str]()
-    while library and (name := library.kernel_set(len(names))):
-        names.append(name.decode())
-    return names
+    library = load_library()
+    return _list_sets(library) if library else []
 
 
 def threads_for(n_values: int) -> int:

@@ -318,12 +318,6 @@ def test_who_serves(monkeypatch, has_kernel):
     assert not isinstance(analysis_map(layout, filters, like=x.half()), Kernel)
 
 
-def test_a_library_of_another_platform_is_passed_over(monkeypatch, tmp_path):
-    (tmp_path / "_kernel.lib.so").write_text("not a library")
-    monkeypatch.setattr(_library, "__file__", str(tmp_path / "_library.py"))
-    assert _library.load_library.__wrapped__() is None
-
-
 @needs_kernel
 def test_the_kernel_serves_the_transformer(monkeypatch):
     for cls in (Cascade, Whole):

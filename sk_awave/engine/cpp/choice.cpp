@@ -6,6 +6,8 @@
 //     linker keeps one copy of these, which might use instructions that a processor lacks.
 
 #include <atomic>
+#include <cstdlib>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -24,12 +26,14 @@ void pool_avx512(const Pooling& job);
 namespace {
 
 struct Set {
-  const char* name;
+  const char *name, *key;
   int (*work)(const Job&);
   void (*pool)(const Pooling&);
 };
 
-// The sets that this processor has, the widest first; the last is the baseline.
+// The sets that this processor has, the widest first; the last is the baseline. Where
+// SK_AWAVE_KERNEL names one of them, it is the first, as on a processor without the wider
+// ones: so that these can be tested, and compared, on one machine.
 std::vector<Set> available() {
   std::vector<Set> sets;
 #ifdef KERNEL_X86
@@ -40,10 +44,13 @@ std::vector<Set> available() {
                     __builtin_cpu_supports("avx512vl") &&
                     __builtin_cpu_supports("avx512bw");
   if (has_avx2 && has_avx512)
-    sets.push_back({"AVX-512", work_avx512, pool_avx512});
-  if (has_avx2) sets.push_back({"AVX2", work_avx2, pool_avx2});
+    sets.push_back({"AVX-512", "avx512", work_avx512, pool_avx512});
+  if (has_avx2) sets.push_back({"AVX2", "avx2", work_avx2, pool_avx2});
 #endif
-  sets.push_back({"baseline", work_baseline, pool_baseline});
+  sets.push_back({"baseline", "baseline", work_baseline, pool_baseline});
+  const char* wanted = std::getenv("SK_AWAVE_KERNEL");
+  for (size_t i = 0; wanted && i < sets.size(); i++)
+    if (sets[i].key == std::string(wanted)) return {sets.begin() + i, sets.end()};
   return sets;
 }
 const std::vector<Set> sets = available();
@@ -72,11 +79,8 @@ EXPORT const char* kernel_set(Int i) {
   return i < (Int)sets.size() ? sets[i].name : nullptr;
 }
 
-// The bytes of what Python hands over, by which it knows an old build.
-EXPORT int kernel_size(int which) {
-  const int sizes[] = {sizeof(Transform), sizeof(Job), sizeof(Pooling)};
-  return sizes[which];
-}
+// The hash of the sources, by which Python knows a library of others.
+EXPORT unsigned long long kernel_sources() { return KERNEL_SOURCES; }
 
 // Do a job by an instruction set; `value` and `slope` are sums over rows of each bank.
 // Returns 0, or 1 where there is too little memory.
