@@ -119,14 +119,12 @@ class Blocks:
     ) -> Tensor:
         """Take samples to both bands."""
         row = axis - 1
-        blocks = self._pad(x, self.n_blocks * self.block, axis)
-        blocks = blocks.unflatten(axis, (self.n_blocks, self.block)).flatten(row - 1, row)
-        y = _times(blocks, this, axis)
-        # The last block of a row makes no coefficient that sees the next row.
-        ahead = blocks.narrow(axis, 0, self.support - 1)
-        ahead = ahead.narrow(row, 1, blocks.shape[row] - 1)
-        y.narrow(row, 0, y.shape[row] - 1).add_(_times(ahead, following, axis))
-        y = y.unflatten(row, (-1, self.n_blocks))
+        x_blocks = self._pad(x, self.n_blocks * self.block, axis)
+        x_blocks = x_blocks.unflatten(axis, (self.n_blocks, self.block))
+        y = self._blockwise(x_blocks, this, axis)
+        ahead = x_blocks.narrow(axis, 0, self.support - 1)
+        ahead = self._blockwise(ahead.narrow(row, 1, self.n_blocks - 1), following, axis)
+        y.narrow(row, 0, self.n_blocks - 1).add_(ahead)
         left, right = (0, self.left), (-self.right, self.right)
         both = torch.cat([x.narrow(axis, *end) for end in (left, right)], axis)
         at_ends = _times(both, ends, axis)
@@ -150,19 +148,30 @@ class Blocks:
             inner.append(part.unflatten(axis, (self.n_blocks, self.width)))
             at_ends += [band.narrow(axis, 0, self.first)]
             at_ends += [band.narrow(axis, self.stop, self.n_coeffs - self.stop)]
-        blocks = torch.cat(inner, axis).flatten(row - 1, row)
-        x = _times(blocks, this.mT, axis)
-        before = blocks.narrow(row, 0, blocks.shape[row] - 1)
-        ahead = x.narrow(axis, 0, self.support - 1).narrow(row, 1, x.shape[row] - 1)
-        ahead.add_(_times(before, following.mT, axis))
-        x = x.unflatten(row, (-1, self.n_blocks)).flatten(row, axis)
-        x = x.narrow(axis, 0, self.length)
+        blocks = torch.cat(inner, axis)
+        x = self._blockwise(blocks, this.mT, axis)
+        before = blocks.narrow(row, 0, self.n_blocks - 1)
+        ahead = x.narrow(axis, 0, self.support - 1).narrow(row, 1, self.n_blocks - 1)
+        ahead.add_(self._blockwise(before, following.mT, axis))
+        x = x.flatten(row, axis).narrow(axis, 0, self.length)
         both = _times(torch.cat(at_ends, axis), ends.mT, axis)
         x.narrow(axis, 0, self.left).add_(both.narrow(axis, 0, self.left))
         x.narrow(axis, -self.right, self.right).add_(
             both.narrow(axis, self.left, self.right)
         )
         return x
+
+    @staticmethod
+    def _blockwise(blocks: Tensor, matrix: Tensor, axis: int) -> Tensor:
+        """Multiply blocks, which are the axis before the samples, with a matrix.
+
+        Each product holds the blocks of one row only: with a block of another row, even
+        a weight of zero would bring in what is not finite there.
+        """
+        row = axis - 1
+        n_blocks = blocks.shape[row]
+        y = _times(blocks.flatten(row - 1, row), matrix, axis)
+        return y.unflatten(row, (blocks.shape[row - 1], n_blocks))
 
     @staticmethod
     def _pad(x: Tensor, length: int, axis: int) -> Tensor:
