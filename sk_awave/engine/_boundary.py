@@ -1,10 +1,10 @@
 """PyWavelets' nine boundary modes as linear maps from a signal to its extension."""
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
+
+from sk_awave.engine._constants import concrete, constant
 
 # How each mode continues the signal ``x1 x2 ... xn``.
 MODES = (
@@ -135,46 +135,35 @@ def extension_terms(positions: np.ndarray, length: int, mode: str):
     )
 
 
+def left_padding(filter_length: int, mode: str) -> int:
+    """Return by how many samples a filter needs a signal extended on its left."""
+    return filter_length // 2 - 1 if is_periodized(mode) else filter_length - 2
+
+
 def extension(
     length: int, filter_length: int, mode: str
 ) -> tuple[int, np.ndarray, np.ndarray]:
     """Return the width of the left padding, and `extension_terms` of both paddings."""
-    left = filter_length // 2 - 1 if is_periodized(mode) else filter_length - 2
+    left = left_padding(filter_length, mode)
     total = 2 * coeff_length(length, filter_length, mode) + filter_length - 2
     positions = np.r_[-left:0, length : total - left]
     return left, *extension_terms(positions, length, mode)
 
 
-@lru_cache(maxsize=512)
-def _padding_tensors(
-    length: int, filter_length: int, mode: str, dtype: torch.dtype, device: torch.device
-) -> tuple[int, Tensor, Tensor]:
-    """Return `extension` with its arrays as tensors."""
-    left, *arrays = extension(length, filter_length, mode)
-    with torch.inference_mode(False):  # the cache outlives the mode of its first caller
-        index = torch.as_tensor(arrays[0], device=device)
-        weight = torch.as_tensor(arrays[1], dtype=dtype, device=device)
-    for constant in (index, weight):
-        # What `torch._dynamo.mark_static` sets: the compiler of torch 2.3 takes the sizes
-        # of constants for dynamic from the second length of signals on, and fails.
-        constant._dynamo_static_indices = {0, 1}  # type: ignore[attr-defined]
-    return left, index, weight
+@constant
+def _padding_index(length: int, filter_length: int, mode: str) -> np.ndarray:
+    return extension(length, filter_length, mode)[1]
 
 
-def _padding(*key):
-    """Look `_padding_tensors` up outside the code that `torch.compile` traces."""
-    return _padding_tensors(*key)
-
-
-# What `torch.compiler.assume_constant_result` sets. The function itself would import
-# the compiler, which takes longer than the rest of this package.
-_padding._dynamo_marked_constant = True  # type: ignore[attr-defined]
+@constant
+def _padding_weight(length: int, filter_length: int, mode: str) -> np.ndarray:
+    return extension(length, filter_length, mode)[2]
 
 
 def extend(x: Tensor, filter_length: int, mode: str) -> Tensor:
     """Extend signals of shape (..., n) by what a filter needs at both ends."""
-    # Padding depends on the exact length: `range` makes a symbolic one concrete.
-    length, filter_length = range(x.shape[-1]).stop, range(filter_length).stop
-    left, index, weight = _padding(length, filter_length, mode, x.dtype, x.device)
+    key = x.shape[-1], filter_length, mode
+    index, weight = _padding_index(*key).to(x.device), _padding_weight(*key).to(x)
+    left = left_padding(concrete(filter_length), mode)
     padding = (x[..., index] * weight).sum(-2)
     return torch.cat([padding[..., :left], x, padding[..., left:]], -1)

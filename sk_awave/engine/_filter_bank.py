@@ -105,11 +105,14 @@ class FilterBank(nn.Module):
           that always hold. It may have ``terms`` that keep the bank a wavelet. See the
           page on extending.
 
+    dtype : torch.dtype, default=torch.float64
+        The dtype of the parameters that are learned. Whatever it is, and whatever the
+        module is cast to, filters are computed from them in float64.
+
     Attributes
     ----------
-    original : torch.nn.Parameter
-        The parameters that are learned. They are float64, so that float32 data does not
-        limit the precision of the filters.
+    original : torch.nn.Parameter or tensor
+        The parameters that are learned. Fixed filters are a plain tensor in float64.
 
     Raises
     ------
@@ -126,7 +129,15 @@ class FilterBank(nn.Module):
     0.4829629131445...
     """
 
-    def __init__(self, filters, parametrization: str | nn.Module = "orthogonal"):
+    _lost: Tensor | None
+
+    def __init__(
+        self,
+        filters,
+        parametrization: str | nn.Module = "orthogonal",
+        *,
+        dtype: torch.dtype = torch.float64,
+    ):
         super().__init__()
         is_own = isinstance(parametrization, nn.Module)
         if not is_own and parametrization not in PARAMETRIZATIONS:
@@ -147,13 +158,18 @@ class FilterBank(nn.Module):
             )
         # Held, not registered with torch's parametrize, which would forbid pickling.
         self.parametrization = as_parametrization(parametrization)
-        learned = parametrization != "fixed"
         if not filters.isfinite().all():
             raise ValueError(
                 "A bank cannot represent these filters: some are not finite."
             )
         original = self.parametrization.right_inverse(filters)
-        self.original = nn.Parameter(original, requires_grad=learned)
+        # What is not learned is no parameter: casts leave it, and optimizers and those
+        # who gather parameters do not see it.
+        learned, held = parametrization != "fixed", original.to(dtype)
+        self.original = nn.Parameter(held) if learned else original
+        # With what the dtype has lost, the bank is exactly the one it starts from.
+        lost = (original - held).to(dtype) if learned and dtype != torch.float64 else None
+        self.register_buffer("_lost", lost, persistent=False)
         made = self().detach()
         fits = made.shape == filters.shape
         error = _deviation(made, filters) if fits else math.inf
@@ -173,6 +189,7 @@ class FilterBank(nn.Module):
         n_axes: int = 1,
         filter_length: int | None = None,
         shift: int | None = None,
+        dtype: torch.dtype = torch.float64,
     ) -> "FilterBank":
         """Make a bank that starts at a wavelet.
 
@@ -190,6 +207,8 @@ class FilterBank(nn.Module):
         shift : int, default=None
             The number of zeros before ``rec_lo``, even. By default it is 0, or about half
             of all zeros for a biorthogonal wavelet.
+        dtype : torch.dtype, default=torch.float64
+            The dtype of the parameters; see the class.
 
         Returns
         -------
@@ -220,7 +239,8 @@ class FilterBank(nn.Module):
         widths = after, before, before, after
         filters = np.stack([np.pad(f, w) for f, w in zip(filters, widths, strict=True)])
         try:
-            return cls(np.tile(filters, (n_levels, n_axes, 1, 1)), parametrization)
+            tiled = np.tile(filters, (n_levels, n_axes, 1, 1))
+            return cls(tiled, parametrization, dtype=dtype)
         except ValueError as error:
             is_own = isinstance(parametrization, nn.Module)
             if is_own or parametrization not in PARAMETRIZATIONS:
@@ -231,6 +251,18 @@ class FilterBank(nn.Module):
                 f"{PARAMETRIZATIONS[parametrization].needs}. Start from another one, or "
                 "keep this one fixed with WaveletTransformer."
             ) from error
+
+    def get_extra_state(self) -> dict[str, Tensor | None]:
+        """Return what belongs to the state of a bank without being a parameter."""
+        is_fixed = not isinstance(self.original, nn.Parameter)
+        return {"fixed": self.original if is_fixed else None, "lost": self._lost}
+
+    def set_extra_state(self, state: dict[str, Tensor | None]) -> None:
+        """Set it."""
+        if state["fixed"] is not None:
+            self.original = state["fixed"].clone()
+        lost = state["lost"]
+        self._lost = None if lost is None else lost.to(self.original)
 
     @property
     def filter_length(self) -> int:
@@ -249,7 +281,8 @@ class FilterBank(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the filters, of shape (n_levels or 1, n_axes or 1, 4, K)."""
-        return self.filters(self.original)
+        original = self.original.double()
+        return self.filters(original if self._lost is None else original + self._lost)
 
     def filters(self, original: Tensor) -> Tensor:
         """Return the filters at other parameters, of the shape of `original`."""
@@ -260,6 +293,7 @@ class FilterBank(nn.Module):
         other = copy.deepcopy(self)
         flat = torch.as_tensor(theta, dtype=torch.float64)
         other.original.data.copy_(flat.reshape(other.original.shape))
+        other._lost = None
         return other
 
     @property

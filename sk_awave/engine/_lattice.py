@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.linalg import block_diag
 from scipy.optimize import least_squares
 from torch import Tensor, nn
 
+from sk_awave.engine._constants import constant
 from sk_awave.engine._library import load_library
 
 # Note [orthonormal lattice]
@@ -107,12 +108,11 @@ def chain(matrices: Sequence[Tensor]) -> Tensor:
     return both
 
 
-@lru_cache(maxsize=64)
-def _delay(n_rotations: int) -> Tensor:
+@constant
+def _delay(n_rotations: int) -> np.ndarray:
     """Return the matrix that takes (h, g) to h and g two taps later, (4 M, 4 M)."""
-    n_taps = 2 * n_rotations
-    identity = torch.eye(n_taps, dtype=torch.float64)
-    return torch.block_diag(identity, identity.roll(2, 1))
+    identity = np.eye(2 * n_rotations)
+    return block_diag(identity, np.roll(identity, 2, 1))
 
 
 def lowpass_to_angles(lowpass: np.ndarray) -> np.ndarray:
@@ -224,12 +224,10 @@ def orthogonal_filters(lowpass: Tensor) -> Tensor:
     return filters.unflatten(-1, (4, -1))
 
 
-@lru_cache(maxsize=64)
-def _completion(n_taps: int) -> Tensor:
+@constant
+def _completion(n_taps: int) -> np.ndarray:
     """Return the matrix that takes ``rec_lo`` to all four filters, (K, 4 K)."""
-    same = torch.eye(n_taps, dtype=torch.float64)
-    flipped = same.flip(1)
-    sign = torch.ones(n_taps, dtype=torch.float64)
-    sign[1::2] = -1
-    highpass = flipped * sign
-    return torch.cat([flipped, highpass.flip(1), same, highpass], 1)
+    same = np.eye(n_taps)
+    flipped = same[:, ::-1]
+    highpass = flipped * np.where(np.arange(n_taps) % 2, -1.0, 1.0)
+    return np.concatenate([flipped, highpass[:, ::-1], same, highpass], 1)

@@ -13,6 +13,7 @@ from sk_awave.engine._layout import (
     check_level,
     list_bands,
     resolve_level,
+    to_pywt,
 )
 from sk_awave.engine._reference import (
     bands_from_pywt,
@@ -34,6 +35,16 @@ def _as_real(x: Tensor, name: str) -> Tensor:
     if x.dtype.is_complex:
         raise TypeError(f"{name} must be real. Got {x.dtype} instead.")
     return x if x.dtype.is_floating_point else x.to(torch.get_default_dtype())
+
+
+def _is_traced() -> bool:
+    """Tell if operations of torch are recorded, which the kernel is not."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def _lengths(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return lengths as numbers. While `torch.jit.trace` records, they are tensors."""
+    return tuple(map(int, shape) if torch.jit.is_tracing() else shape)
 
 
 class MultilevelDWT(nn.Module):
@@ -65,7 +76,9 @@ class MultilevelDWT(nn.Module):
     Attributes
     ----------
     filter_bank : FilterBank
-        The filters.
+        The filters. Its parameters have torch's default dtype, as those of other layers,
+        and may be cast with the network. The filters are computed in float64 from them.
+        Fixed filters are constants: they are no parameters, and casts leave them.
 
     See Also
     --------
@@ -117,6 +130,7 @@ class MultilevelDWT(nn.Module):
             parametrization,
             n_levels=max(1, level) if per_level else 1,
             n_axes=ndim if per_axis else 1,
+            dtype=torch.get_default_dtype(),
         )
 
     def forward(self, x: Tensor) -> list:
@@ -131,23 +145,29 @@ class MultilevelDWT(nn.Module):
         -------
         list
             The coefficients in the structure of PyWavelets' ``wavedec``, ``wavedec2`` or
-            ``wavedecn``. Each tensor has the leading axes of `x`.
+            ``wavedecn``. Each tensor has the leading axes of `x`, and is contiguous.
         """
         x = _as_real(x, "x")
         if x.ndim < self.ndim:
             raise ValueError(f"x needs at least ndim={self.ndim} axes. Got {x.ndim}.")
-        signal_shape = tuple(x.shape[x.ndim - self.ndim :])
         filters = self.filter_bank()
-        level = resolve_level(signal_shape, filters.shape[-1], self.mode, self.level)
+        *signal_shape, taps = _lengths(x.shape[x.ndim - self.ndim :] + filters.shape[-1:])
+        level = resolve_level(signal_shape, taps, self.mode, self.level)
         rows = x.reshape(-1, *signal_shape)
-        if torch.compiler.is_compiling():
+        if _is_traced():
             bands = wavedec(rows, filters.to(x), self.mode, level)
             return bands_to_pywt(bands, x.shape[: x.ndim - self.ndim])
-        layout = self._layout(signal_shape, level)
+        layout = self._layout(tuple(signal_shape), level)
         flat = _apply(analysis_map(layout, filters), rows)
-        return layout.unflatten(
-            flat.reshape(*x.shape[: x.ndim - self.ndim], layout.n_coeffs)
-        )
+        # Copies: views would keep the memory of all bands as long as one of them.
+        leading = x.shape[: x.ndim - self.ndim]
+        copies = [
+            flat[:, band.start : band.stop]
+            .clone(memory_format=torch.contiguous_format)
+            .reshape(*leading, *band.shape)
+            for band in layout.bands
+        ]
+        return to_pywt(copies, self.ndim)
 
     def inverse(self, coeffs: list, signal_shape: Sequence[int] | None = None) -> Tensor:
         """Reconstruct signals from their coefficients.
@@ -172,7 +192,7 @@ class MultilevelDWT(nn.Module):
         ValueError
             If they are not tensors in this structure, or if their shapes do not fit.
         """
-        if torch.compiler.is_compiling():
+        if _is_traced():
             bands, batch_shape = bands_from_pywt(coeffs, self.ndim)
             filters = self.filter_bank().to(bands[0])
             x = waverec(bands, filters, self.mode, signal_shape)

@@ -162,8 +162,9 @@ def taps_to_filters(structure: Structure, taps: Tensor) -> Tensor:
     used = 0
     for n, (target, size) in enumerate(structure.steps):
         source = 1 - target
-        q = taps[..., used : used + size - structure.is_bound(n)]
-        used += q.shape[-1]
+        n_free = size - structure.is_bound(n)
+        q = taps[..., used : used + n_free]
+        used += n_free
         if structure.is_bound(n) and target == 0:
             total = at_nyquist[0] / at_nyquist[1]
         elif structure.is_bound(n):

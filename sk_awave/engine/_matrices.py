@@ -19,20 +19,21 @@ Note [adjoint of synthesis]
 """
 
 import math
-from functools import lru_cache, reduce
+from functools import reduce
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sk_awave.engine._boundary import coeff_length, extension
+from sk_awave.engine._constants import constant
 from sk_awave.engine._tree import Path, Tree
 
 
-@lru_cache(maxsize=256)
+@constant
 def level_basis(
     length: int, filter_length: int, mode: str, dilation: int | None
-) -> Tensor:
+) -> np.ndarray:
     """Return the matrix of one level for each tap, of shape (K, n, m).
 
     Parameters
@@ -63,8 +64,7 @@ def level_basis(
         place = (k + dilation * (filter_length // 2 - taps)) % length
         basis = np.zeros((filter_length, length, length))
         basis[taps, k, place] = 1
-    with torch.inference_mode(False):  # the cache outlives the mode of its first caller
-        return torch.from_numpy(basis).mT.contiguous()
+    return np.ascontiguousarray(basis.swapaxes(1, 2))
 
 
 def level_matrix(
