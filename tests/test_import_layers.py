@@ -18,7 +18,7 @@ _ROOMS = ("utils", "engine", "attribution", "decomposition", "feature_extraction
 #: What each subpackage may import besides itself.
 ALLOWED = {
     "utils": set(),
-    "engine": set(),
+    "engine": {"utils"},
     "datasets": {"utils"},
     "attribution": {"utils", "engine"},
     "decomposition": {"utils", "engine", "attribution"},

@@ -23,7 +23,8 @@ class WaveletTransformer(BaseWaveletTransformer):
     Parameters
     ----------
     wavelet : str or pywt.Wavelet, default="db5"
-        A discrete wavelet of PyWavelets, or a custom one.
+        A discrete wavelet of PyWavelets, or a custom one. A bank that does not
+        reconstruct raises a warning, such as PyWavelets' "dmey".
 
     decomposition : {"dwt", "stationary", "packet"}, default="dwt"
         The kind of transform:

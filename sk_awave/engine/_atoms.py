@@ -1,4 +1,4 @@
-"""The norms of synthesis atoms: weights for banks that are not orthonormal.
+"""The norms of atoms: weights and noise of banks that are not orthonormal.
 
 Note [norms of atoms]
     The L1 norm of coefficients rewards a bank for making details small and their atoms
@@ -12,6 +12,10 @@ Note [norms of atoms]
     autocorrelation r, one level further, ``a_{j+1}[m] = sum_n r[n] a_j[2 m - n]``: the
     transfer operator of Lawton (1991). It has no more than 2 K - 1 entries at any level,
     and its middle one is the squared norm.
+
+    The same recursion with the filters of analysis gives the norms of what coefficients
+    are inner products with. A coefficient of white noise has this norm for a standard
+    deviation.
 """
 
 import torch
@@ -35,10 +39,29 @@ def atom_norms(layout: CoeffLayout, filters: Tensor) -> Tensor:
     tensor of shape (..., n_bands)
         Of bands of details; 1 for the approximation.
     """
-    ndim, n_axes = len(layout.signal_shape), filters.shape[-3]
-    by_level = along(_transfers(filters[..., 2:, :]), -5, layout.level)
-    middle = filters.shape[-1] - 1
-    samples = filters.new_zeros(*filters.shape[:-4], 2 * middle + 1, 1)
+    norms = _norms(layout, filters[..., 2:, :])
+    is_detail = torch.tensor([band.kind == "detail" for band in layout.bands])
+    return norms.where(is_detail, 1.0)
+
+
+def noise_levels(layout: CoeffLayout, filters: Tensor) -> Tensor:
+    """Return the standard deviation of white noise in each band, away from the ends.
+
+    That of the noise of the signals is 1. In an orthonormal bank it is 1 in all bands, or
+    the weight of a band in a stationary transform.
+
+    Parameters and shape are those of `atom_norms`.
+    """
+    weights = torch.tensor([band.weight for band in layout.bands], dtype=filters.dtype)
+    return _norms(layout, filters[..., :2, :]) * weights
+
+
+def _norms(layout: CoeffLayout, pairs: Tensor) -> Tensor:
+    """Return the norms of the products of filters (..., 2, K) along the path of bands."""
+    ndim, n_axes = len(layout.signal_shape), pairs.shape[-3]
+    by_level = along(_transfers(pairs), -5, layout.level)
+    middle = pairs.shape[-1] - 1
+    samples = pairs.new_zeros(*pairs.shape[:-4], 2 * middle + 1, 1)
     samples[..., middle, :] = 1
     made: dict[tuple[int, tuple[int, ...]], Tensor] = {}
 
@@ -55,7 +78,7 @@ def atom_norms(layout: CoeffLayout, filters: Tensor) -> Tensor:
     squares = []
     for band in layout.bands:
         square = torch.ones_like(samples[..., middle, 0])
-        for axis in range(ndim) if band.kind == "detail" else ():
+        for axis in range(ndim):
             branches = tuple(branch >> (ndim - 1 - axis) & 1 for branch in band.path)
             square = square * atoms(axis, branches)[..., middle, 0]
         squares.append(square)

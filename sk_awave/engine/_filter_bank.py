@@ -11,14 +11,20 @@ import pywt
 import torch
 from torch import Tensor, nn
 
+from sk_awave.engine._condition import reconstruction_error
 from sk_awave.engine._free import Free
 from sk_awave.engine._lattice import Orthogonal
 from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
+from sk_awave.utils._warnings import warn
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
+
+#: The relative error of a round trip above which a bank does not reconstruct. Published
+#: taps have ten digits or more.
+_INEXACT = 1e-6
 
 
 class Fixed(nn.Identity):
@@ -119,6 +125,11 @@ class FilterBank(nn.Module):
     ValueError
         If the parametrization cannot represent the filters.
 
+    Warns
+    -----
+    UserWarning
+        If fixed filters do not reconstruct: the round trip errs by more than 1e-6.
+
     Examples
     --------
     >>> from sk_awave.engine import FilterBank
@@ -156,6 +167,8 @@ class FilterBank(nn.Module):
                 "filters must have shape (n_levels, n_axes, 4, filter_length) with an "
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
+        if parametrization == "fixed":
+            _warn_if_inexact(filters)
         # Held, not registered with torch's parametrize, which would forbid pickling.
         self.parametrization = as_parametrization(parametrization)
         if not filters.isfinite().all():
@@ -364,6 +377,21 @@ def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:
     wavelet.orthogonal = bool(np.allclose(dec_lo, rec_lo[::-1], atol=_TOLERANCE))
     wavelet.biorthogonal = True
     return wavelet
+
+
+def _warn_if_inexact(filters: Tensor) -> None:
+    """Warn if one of the banks (n_levels, n_axes, 4, K) does not reconstruct."""
+    banks = np.unique(filters.flatten(0, 1).numpy(), axis=0)
+    error = max(reconstruction_error(bank) for bank in banks)
+    if error > _INEXACT:
+        warn(
+            f"These filters do not reconstruct: one level changes white noise by "
+            f"{error:.2g} of its norm on the way to coefficients and back. Check their "
+            "order (dec_lo, dec_hi, rec_lo, rec_hi), their signs and their alignment. To "
+            "filters of odd length add a zero before dec_hi and rec_lo and behind dec_lo "
+            "and rec_hi, or the other way round. Of the wavelets of PyWavelets only "
+            "'dmey' is inexact: use 'sym20' instead."
+        )
 
 
 def _deviation(filters: Tensor, target: Tensor) -> float:

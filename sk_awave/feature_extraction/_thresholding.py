@@ -10,7 +10,9 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.engine._atoms import noise_levels
 from sk_awave.feature_extraction._base import BaseOfBands
+from sk_awave.feature_extraction._threshold_rules import METHODS
 from sk_awave.utils._array_api import follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows
 from sk_awave.utils._sklearn import (
@@ -18,46 +20,11 @@ from sk_awave.utils._sklearn import (
     StrOptions,
     fit_context,
 )
+from sk_awave.utils._warnings import warn
 
-
-def universal_threshold(ratios, n_values):
-    """Return what the largest of `n_values` independent normal values rarely exceeds."""
-    return np.full((*ratios.shape[:-1], 1), np.sqrt(2 * np.log(n_values)))
-
-
-def bayes_threshold(ratios, n_values):
-    """Return the threshold of BayesShrink, the noise being standard normal."""
-    excess = np.square(ratios).mean(axis=-1, keepdims=True) - 1
-    # A band of nothing but noise has no excess, and loses all its coefficients.
-    return 1 / np.sqrt(np.maximum(excess, np.finfo(float).eps))
-
-
-def sure_threshold(ratios, n_values):
-    """Return the threshold of SureShrink, the noise being standard normal."""
-    size = ratios.shape[-1]
-    universal = np.sqrt(2 * np.log(size))
-    # Stein's risk falls only at the coefficients themselves: one of them, or 0, is best.
-    zeros = np.zeros((*ratios.shape[:-1], 1))
-    candidates = np.concatenate([zeros, np.sort(ratios, axis=-1)], axis=-1)
-    squares = np.square(candidates)
-    count = np.arange(size + 1)
-    risks = size - 2 * count + squares.cumsum(axis=-1) + (size - count) * squares
-    risks = np.where(candidates > universal, np.inf, risks)
-    best = risks.argmin(axis=-1)[..., None]
-    # The risk is too noisy an estimate where few coefficients stand out.
-    excess = squares.sum(axis=-1, keepdims=True) / size - 1
-    is_sparse = excess <= np.log2(size) ** 1.5 / np.sqrt(size)
-    threshold = np.take_along_axis(candidates, best, axis=-1)
-    return np.where(is_sparse, universal, threshold)
-
-
-#: The threshold of each band, in units of the noise: called with absolute coefficients in
-#: these units, of shape (..., n_coeffs), and the number of values of a signal.
-METHODS = {
-    "universal": universal_threshold,
-    "sure": sure_threshold,
-    "bayes": bayes_threshold,
-}
+#: The condition number along an axis above which thresholds are poor: small coefficients
+#: may then be large parts of a signal.
+POOR_CONDITION = 1.5
 
 
 def soft(coeffs, threshold):
@@ -109,8 +76,9 @@ class WaveletThresholder(BaseOfBands):
     transformer : transformer, default=None
         The `WaveletTransformer` or `AdaptiveWaveletTransformer`. A clone of it is fitted.
         By default it is ``WaveletTransformer()``. To use a transformer that is already
-        fitted, wrap it in :class:`sklearn.frozen.FrozenEstimator`. The methods assume an
-        orthogonal wavelet: then all coefficients have the same noise.
+        fitted, wrap it in :class:`sklearn.frozen.FrozenEstimator`. Use an orthogonal
+        wavelet, or one with a ``condition_number_`` near 1: of others, such as "bior3.1",
+        small coefficients may be large parts of a signal, and a warning says so.
 
     method : {"bayes", "sure", "universal"}, default="bayes"
         The choice of thresholds, for each sample and channel on its own:
@@ -135,11 +103,13 @@ class WaveletThresholder(BaseOfBands):
         ("hard"). With "firm", those above twice the threshold do not change, and those
         between are interpolated [4]_.
 
-    sigma : float, default=None
+    sigma : float or "per_level", default=None
         The standard deviation of the noise. By default it is estimated for each sample
         and channel: it is the median of the absolute details of the finest level divided
         by 0.6745, the same median for standard normal noise [1]_. Only details along all
-        axes are used, without zeros.
+        axes are used, without zeros. The noise of each band follows from the filters.
+        With "per_level" the noise of each band is estimated from that band, for noise
+        that is not white [5]_.
 
     Attributes
     ----------
@@ -167,6 +137,8 @@ class WaveletThresholder(BaseOfBands):
        denoising and compression." IEEE Transactions on Image Processing 9(9), 2000.
     .. [4] H.-Y. Gao, A. G. Bruce. "WaveShrink with firm shrinkage." Statistica Sinica 7,
        1997.
+    .. [5] I. M. Johnstone, B. W. Silverman. "Wavelet threshold estimators for data with
+       correlated noise." Journal of the Royal Statistical Society B 59(2), 1997.
 
     Examples
     --------
@@ -187,7 +159,11 @@ class WaveletThresholder(BaseOfBands):
         "transformer": [BaseEstimator, None],
         "method": [StrOptions(set(METHODS))],
         "thresholding": [StrOptions(set(THRESHOLDINGS))],
-        "sigma": [Interval(Real, 0, None, closed="left"), None],
+        "sigma": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"per_level"}),
+            None,
+        ],
     }
 
     def __init__(
@@ -233,6 +209,7 @@ class WaveletThresholder(BaseOfBands):
                 "transformer with level=1 or more, and of packets a basis that is not "
                 "the samples."
             )
+        self._warn_if_poor()
         return self
 
     @follows_namespace
@@ -309,23 +286,48 @@ class WaveletThresholder(BaseOfBands):
         check_is_fitted(self)
         return self.transformer_.get_feature_names_out(input_features)
 
+    def _warn_if_poor(self):
+        """Warn if small coefficients may be large parts of a signal."""
+        filters = self.transformer_.filter_bank_
+        if np.allclose(filters[..., :2, :], filters[..., 2:, ::-1]):  # orthogonal
+            return
+        ndim = len(self.transformer_.layout_.signal_shape)
+        condition = self.transformer_.condition_number_ ** (1 / ndim)
+        if condition > POOR_CONDITION:
+            warn(
+                f"The condition number of the transform is {condition:.2g} along each "
+                f"axis. Above {POOR_CONDITION} thresholds remove much of the signal with "
+                "the noise: use an orthogonal wavelet, or a nearly orthogonal one such "
+                "as 'bior4.4'."
+            )
+
     def _shrink(self, flat):
         """Shrink flat coefficients, of shape (n_samples, n_coeffs), band by band."""
         layout = self.transformer_.layout_
         coeffs = flat.reshape(len(flat), -1, layout.n_coeffs_per_channel).copy()
+        filters = torch.from_numpy(self.transformer_.filter_bank_)
+        levels = noise_levels(layout, filters).tolist()  # of white noise of sigma = 1
+        bands = [
+            (coeffs[..., band.start : band.stop], level)
+            for band, level in zip(layout.bands, levels, strict=True)
+        ]
         if self.sigma is None:
             # The finest details, or the packets that these are split into.
-            last = layout.bands[-1]
-            start = min(b.start for b in layout.bands if b.path[0] == last.path[0])
-            details = coeffs[..., start:].astype(float)
-            sigma = estimate_sigma(details) / last.weight
-        else:
+            last = layout.bands[-1].path[0]
+            finest = [
+                part.astype(float) / level
+                for band, (part, level) in zip(layout.bands, bands, strict=True)
+                if band.path[0] == last
+            ]
+            sigma = estimate_sigma(np.concatenate(finest, axis=-1))
+        elif self.sigma != "per_level":
             sigma = np.full((*coeffs.shape[:2], 1), float(self.sigma))
         n_values = math.prod(layout.signal_shape)
-        for band in layout.bands[1:]:
-            part = coeffs[..., band.start : band.stop]
-            # In a stationary transform noise is smaller, the coarser the level.
-            noise = sigma * band.weight
+        for part, level in bands[1:]:
+            if self.sigma == "per_level":
+                noise = estimate_sigma(part.astype(float))
+            else:
+                noise = sigma * level
             unit = np.where(noise > 0, noise, 1.0)
             threshold = noise * METHODS[self.method](np.abs(part) / unit, n_values)
             threshold = threshold.astype(part.dtype)

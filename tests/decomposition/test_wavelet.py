@@ -60,6 +60,7 @@ def test_level_zero_is_the_identity():
     assert transformer.get_feature_names_out()[3] == "cA0_3"
 
 
+@pytest.mark.filterwarnings("ignore:These filters do not reconstruct")
 @pytest.mark.parametrize("wavelet", pywt.wavelist(kind="discrete"))
 def test_every_discrete_wavelet(wavelet):
     X = random(2, 256)

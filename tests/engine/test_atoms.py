@@ -5,8 +5,8 @@ import torch
 from torch.autograd import gradcheck
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
-from sk_awave.engine._atoms import atom_norms
-from sk_awave.engine._transform import synthesis_map
+from sk_awave.engine._atoms import atom_norms, noise_levels
+from sk_awave.engine._transform import analysis_map, synthesis_map
 
 
 def layout_of(shape, tree, n_taps):
@@ -90,3 +90,20 @@ def test_gradients(level):
     assert atom_norms(layout, filters).shape == (3 * level + 1,)
     if level:
         assert gradcheck(lambda f: atom_norms(layout, f), filters)
+
+
+@pytest.mark.parametrize("wavelet", ["db3", "bior1.3", "bior4.4", "rbio3.1"])
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("tree", [Tree.dwt(3), Tree.stationary(3)])
+def test_noise_has_the_norms_of_the_rows_of_analysis(wavelet, ndim, tree):
+    """The coefficient of a band is an inner product; noise in it has the norm."""
+    filters = filters_of(wavelet)
+    shape = (128,) if ndim == 1 else (32, 32)
+    layout = layout_of(shape, tree, filters.shape[-1])
+    analysis, levels = analysis_map(layout, filters), noise_levels(layout, filters)
+    for band, level in zip(layout.bands, levels, strict=True):
+        unit = torch.zeros(1, layout.n_coeffs, dtype=torch.float64)
+        unit[0, (band.start + band.stop) // 2] = 1
+        expected = analysis.T.apply(unit).norm()
+        if (filters.shape[-1] - 1) * 2**band.level < min(shape):  # it does not wrap
+            torch.testing.assert_close(level, expected)

@@ -1,11 +1,14 @@
 import copy
 import io
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import pywt
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sk_awave.engine import FilterBank
 from sk_awave.engine._filter_bank import PARAMETRIZATIONS
@@ -34,8 +37,54 @@ def test_bank_starts_at_its_wavelet(wavelet, parametrization):
 
 def test_every_discrete_wavelet_can_be_fixed():
     for wavelet in pywt.wavelist(kind="discrete"):
-        bank = FilterBank.from_wavelet(wavelet, "fixed")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            bank = FilterBank.from_wavelet(wavelet, "fixed")
+        assert bool(caught) == (wavelet == "dmey")  # the only one that is inexact
         np.testing.assert_array_equal(bank().detach()[0, 0], taps_of(wavelet))
+
+
+def cdf_9_7(zeros_before):
+    """Return the filters of CDF 9/7, each of odd length with a zero before or behind."""
+    h = [0.026748757411, -0.016864118443, -0.078223266529, 0.266864118443]
+    g = [0.091271763114, -0.057543526229, -0.591271763114]
+    low, high = [*h, 0.602949018236, *h[::-1]], [0, *g, 1.11508705, *g[::-1], 0]
+    sign = (-1.0) ** np.arange(9)
+    odd = low, high, sign * high, sign * low
+    pairs = zip(odd, zeros_before, strict=True)
+    filters = [np.pad(taps, (before, 1 - before)) for taps, before in pairs]
+    return np.array(filters)[None, None]
+
+
+def test_filters_that_do_not_reconstruct_raise_a_warning():
+    with pytest.warns(UserWarning, match="changes white noise by 1.5 of its norm"):
+        FilterBank(cdf_9_7((0, 0, 0, 0)), "fixed")
+    for remedy in ((0, 1, 1, 0), (1, 0, 0, 1)):  # as the warning says
+        FilterBank(cdf_9_7(remedy), "fixed")
+
+
+@given(data=st.data(), wavelet=st.sampled_from(["db3", "sym8", "bior2.4", "rbio2.4"]))
+def test_the_warning_is_there_iff_signals_do_not_come_back(data, wavelet):
+    filters = np.array(pywt.Wavelet(wavelet).filter_bank)
+    kind = data.draw(st.sampled_from(["none", "tap", "roll", "order", "sign"]))
+    size = data.draw(st.sampled_from([1e-9, 1e-4, 0.5]))
+    if kind == "tap":
+        filters[data.draw(st.integers(0, 3)), data.draw(st.integers(0, 5))] += size
+    elif kind == "roll":
+        filters = np.pad(filters, ((0, 0), (0, 2)))
+        filters[data.draw(st.integers(0, 3))] = np.roll(filters[0], 1)
+    elif kind == "order":
+        filters = filters[data.draw(st.permutations(range(4)))]
+    elif kind == "sign":
+        filters[data.draw(st.integers(0, 3))] *= -1
+    wavelet = pywt.Wavelet("own", filter_bank=filters.tolist())
+    x = np.random.default_rng(0).standard_normal(64)
+    coeffs = pywt.dwt(x, wavelet, "periodization")
+    error = np.linalg.norm(pywt.idwt(*coeffs, wavelet, "periodization") - x) / 8
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        FilterBank.from_wavelet(wavelet, "fixed")
+    assert bool(caught) == (error > 1e-6)
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ ROUND_TRIP = 1e-10
 def _no_warnings_of_deep_levels():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Level value of")
+        warnings.filterwarnings("ignore", "These filters do not reconstruct")  # dmey
         yield
 
 

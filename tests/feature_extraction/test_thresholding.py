@@ -9,6 +9,7 @@ import pywt
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -22,6 +23,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletThresholder, WaveletTransformer
+from sk_awave.feature_extraction import _thresholding
 from sk_awave.feature_extraction._thresholding import (
     METHODS,
     THRESHOLDINGS,
@@ -451,3 +453,81 @@ def test_thresholds_follow_the_noise_of_a_stationary_transform(ndim):
     assert (flat[:, layout.bands[0].stop :] != 0).mean() < 0.05
     known = thresholder.set_params(sigma=1.0).transform(X)
     assert np.mean((known == 0) == (universal == 0)) > 0.999
+
+
+@pytest.mark.filterwarnings("ignore:The condition number")
+@pytest.mark.parametrize("decomposition", ["dwt", "stationary", "packet"])
+@pytest.mark.parametrize("ndim", [1, 2])
+@pytest.mark.parametrize("wavelet", ["sym4", "bior2.2", "rbio3.1", "bior5.5"])
+def test_the_noise_of_each_band_follows_from_the_filters(wavelet, ndim, decomposition):
+    """White noise alone: its level is found, and given it, each band is noise of 1."""
+    X = np.random.default_rng(0).standard_normal((12, *[(8192,), (128, 128)][ndim - 1]))
+    basis = "full" if decomposition == "packet" else "best"
+    mode = "periodization"
+    transformer = WaveletTransformer(
+        wavelet, level=2, ndim=ndim, decomposition=decomposition, mode=mode, basis=basis
+    ).fit(X)
+    layout, seen = transformer.layout_, []
+
+    def method(ratios, n_values):
+        seen.append(np.sqrt(np.square(ratios).mean()))
+        return np.zeros((*ratios.shape[:-1], 1))
+
+    thresholder = WaveletThresholder(FrozenEstimator(transformer)).fit(X)
+    for sigma in (1.0, None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(METHODS, "bayes", method)
+            thresholder.set_params(sigma=sigma).transform(X)
+    assert len(seen) == 2 * (len(layout.bands) - 1)
+    np.testing.assert_allclose(seen, 1, atol=0.06)
+
+
+@pytest.mark.parametrize("wavelet", ["db4", "bior4.4"])
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_nearly_orthogonal_wavelets_raise_no_warning(wavelet, ndim):
+    X = noisy(2, *[64] * ndim)
+    WaveletThresholder(WaveletTransformer(wavelet, level=2, ndim=ndim)).fit(X)
+
+
+@pytest.mark.parametrize("wavelet", ["bior3.1", "rbio2.2"])
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_wavelets_far_from_orthogonal_raise_a_warning(wavelet, ndim):
+    X = noisy(2, *[64] * ndim)
+    with pytest.warns(UserWarning, match="condition number of the transform is .* Above"):
+        WaveletThresholder(WaveletTransformer(wavelet, level=2, ndim=ndim)).fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:The condition number")
+@pytest.mark.parametrize("wavelet, least", [("bior5.5", 2.0), ("rbio3.1", 5.0)])
+def test_right_noise_denoises_better(wavelet, least, monkeypatch):
+    """Against one noise level for all bands, that of the finest."""
+    image = pywt.data.camera()[::2, ::2].astype(float)
+    noisy = image + 20 * np.random.default_rng(0).standard_normal(image.shape)
+    transformer = WaveletTransformer(wavelet, level=4, ndim=2)
+    thresholder = WaveletThresholder(transformer).fit(noisy[None])
+
+    def error():
+        return np.mean((thresholder.denoise(noisy[None])[0] - image) ** 2)
+
+    right = error()
+    levels = _thresholding.noise_levels
+    monkeypatch.setattr(
+        _thresholding, "noise_levels", lambda *args: torch.ones_like(levels(*args))
+    )
+    assert 10 * np.log10(error() / right) > least
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_level_of_noise_for_each_band_removes_coloured_noise(method):
+    rng, rho, n = np.random.default_rng(0), 0.9, 2048
+    signal = 5 * np.sin(12 * np.arange(n) / n)
+    white = np.sqrt(1 - rho**2) * rng.standard_normal((20, n))
+    X = signal + lfilter([1], [1, -rho], white, axis=1)
+    left = {}
+    for sigma in (None, "per_level"):
+        thresholder = WaveletThresholder(
+            WaveletTransformer("sym8", level=7), method=method, sigma=sigma
+        ).fit(X)
+        left[sigma] = np.sqrt(np.mean((thresholder.denoise(X) - signal) ** 2))
+    assert left["per_level"] < 0.6
+    assert left["per_level"] < 0.65 * left[None]
