@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from sk_awave.utils._budget import check_budget
+
 #: The methods, and whether their scores are multiplied by the input or coefficients.
 METHODS = {
     "saliency": False,
@@ -36,6 +38,9 @@ def make_path(method, n_steps, noise_level, baselines, random_state):
         Functions from samples to the points of a step, to be called on the chunks of the
         samples in their order, and the weights of the gradients there.
     """
+    # Nodes are eigenvalues of a matrix; other steps have a generator of 2.5 kB each.
+    n_values = n_steps * (n_steps if method == "integrated_gradients" else 320)
+    check_budget(n_values, f"n_steps={n_steps}", "Use fewer steps.", 0)
     if method == "integrated_gradients":
         nodes, weights = np.polynomial.legendre.leggauss(n_steps)
         nodes, weights = (nodes + 1) / 2, weights / 2  # from [-1, 1] to [0, 1]

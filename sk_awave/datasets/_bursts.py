@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._sklearn import Interval, validate_params
 
 _BURSTS = """\
@@ -140,6 +141,11 @@ def make_bursts(
             f"The bursts must fit into a trace: width_range={tuple(width_range)} goes "
             f"beyond length={length}."
         )
+    check_budget(
+        n_samples * (length + max_bursts),
+        f"n_samples={n_samples} of length={length} with max_bursts={max_bursts}",
+        "Use smaller numbers.",
+    )
     rng = check_random_state(random_state)
     shape = (n_samples, max_bursts)
     exists = np.arange(max_bursts) < rng.randint(1, max_bursts + 1, (n_samples, 1))

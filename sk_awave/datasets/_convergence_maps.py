@@ -8,6 +8,7 @@ from scipy.integrate import cumulative_trapezoid, trapezoid
 from scipy.special import hyp2f1
 from sklearn.utils import Bunch, check_random_state
 
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._sklearn import Interval, validate_params
 
 #: The speed of light over the Hubble constant, in Mpc / h.
@@ -157,6 +158,9 @@ def make_convergence_maps(
         _check_range("omega_m_range", omega_m_range, 0.1, 1.0),
         _check_range("sigma_8_range", sigma_8_range, 0.01, 10.0),
     ]
+    check_budget(
+        n_samples * size**2, f"n_samples={n_samples} of size={size}", "Use fewer."
+    )
     rng = check_random_state(random_state)
     low, high = np.transpose(ranges)
     y = rng.uniform(low, high, size=(n_samples, 2))

@@ -6,6 +6,7 @@ import numpy as np
 import pywt
 from sklearn.utils import Bunch, check_random_state
 
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._sklearn import Interval, StrOptions, validate_params
 
 _WAVELET_REGRESSION = """\
@@ -152,6 +153,11 @@ def make_wavelet_regression(
     True
     """
     wavelet = _check_wavelet(wavelet)
+    check_budget(
+        (n_samples + length) * length,
+        f"n_samples={n_samples} of length={length}",
+        "Use smaller numbers.",
+    )
     bands = _wavedec(np.eye(length), wavelet, mode, level)
     positions = _check_positions(positions, detail_level, level, bands)
     weights = [np.zeros(band.shape[1]) for band in bands]

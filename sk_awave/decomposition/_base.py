@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.decomposition._basis import (
     BASES,
+    check_packets,
     chooses,
     deepest,
     packet_tree,
@@ -202,6 +203,8 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
             level = deepest(self)
         level = resolve_level(signal_shape, filter_length, mode, level)
         if is_packet:
+            dwt = CoeffLayout(signal_shape, None, filter_length, Tree.dwt(level), mode)
+            check_packets(self, dwt)
             tree = packet_tree(self, level)
         else:
             warn_of_idle_basis(self)

@@ -1,5 +1,6 @@
 """The basis of wavelet packets: what a parameter names, or what is chosen by the data."""
 
+import math
 from dataclasses import replace
 
 from sk_awave.decomposition._discriminant import discriminant_tree
@@ -8,10 +9,14 @@ from sk_awave.engine._blocks import SummedObjective
 from sk_awave.engine._layout import branch_names
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._tree import Tree
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._warnings import warn
 
 #: The bases that have a name.
 BASES = ("best", "full", "discriminant")
+
+#: What the path, the name and the place of a packet take, in numbers.
+_VALUES_OF_PACKET = 128
 
 
 def chooses(transformer, basis):
@@ -30,6 +35,19 @@ def warn_of_idle_basis(transformer):
     """Warn of a basis that was set for a transformer without packets."""
     if transformer.basis != "best":
         warn("basis has no effect: decomposition is not 'packet'.")
+
+
+def check_packets(transformer, dwt):
+    """Raise ValueError if all packets of the levels of a layout would be too many."""
+    if isinstance(transformer.basis, str):
+        n_packets = 2 ** (transformer.ndim * dwt.level)
+        check_budget(
+            n_packets * (math.prod(dwt.shapes[-1]) + _VALUES_OF_PACKET),
+            f"level={dwt.level}",
+            f"There are {2**transformer.ndim} times as many packets at each level. Use "
+            "fewer levels, or list the packets in 'basis'.",
+            math.prod(dwt.signal_shape),
+        )
 
 
 def packet_tree(transformer, level):

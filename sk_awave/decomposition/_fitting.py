@@ -1,5 +1,6 @@
 """From the parameters of a transformer to a learner, and back to fitted attributes."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,7 @@ from sk_awave.engine._filter_bank import (
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import OUTCOMES
 from sk_awave.engine._terms import Attribution, Sparsity
+from sk_awave.utils._budget import check_filter_length
 from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import FitInterrupted
 from sk_awave.utils._validation import as_tensor
@@ -91,6 +93,7 @@ def make_learner(transformer, X, gradients, y, alpha_attribution=None):
     wavelet = starting_wavelet(transformer)
     filter_length = transformer.filter_length or wavelet.dec_len
     layout = transformer._make_layout(transformer.sample_shape_, filter_length)
+    check_filter_length(filter_length, math.prod(layout.signal_shape))
     bank = FilterBank.from_wavelet(
         wavelet,
         transformer.parametrization,

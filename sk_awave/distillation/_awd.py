@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sk_awave.distillation._base import BaseAWD
+from sk_awave.distillation._ratios import check_size
 from sk_awave.distillation._report import trainable_net
 from sk_awave.utils._sklearn import l1_logistic_regression
 
@@ -208,6 +209,7 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
                 f"{name} needs samples of at least 2 classes, but the data contains only "
                 "one class."
             )
+        check_size(self, np.unique(y, return_counts=True)[1].max(), 3, "of one class")
         return y
 
     def _teacher_target(self, y):
@@ -329,7 +331,9 @@ class AWDRegressor(RegressorMixin, BaseAWD):
 
     def _check_y(self, y):
         y = column_or_1d(y, warn=True)
-        return check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        check_size(self, len(y), 5, "in all")
+        return y
 
     def _default_teacher(self):
         mlp = MLPRegressor(**_MLP, random_state=self.random_state)

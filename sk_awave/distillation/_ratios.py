@@ -1,5 +1,7 @@
 """The strength of the attributions, chosen by the scores of students."""
 
+from copy import copy
+
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
@@ -37,13 +39,21 @@ def choose_ratio(model, X, y, task):
     """
     ratios = check_ratios(model.ratios)
     cv = check_cv(model.cv, y, classifier=is_classifier(model))
-    splits = list(cv.split(X, y))
+    try:
+        splits = list(cv.split(X, y))
+    except ValueError as error:
+        raise ValueError(
+            f"The samples do not suit cv={model.cv} (None means five folds), by which "
+            f"{type(model).__name__} chooses among ratios: {error}"
+        ) from error
+    for train, _ in splits:
+        model._check_y(y[train])
     n_folds = len(splits)
     search = task.subtask("cross-validation", n_folds, sequential_subtasks=False).begin()
     folds = [search.subtask("fold", len(ratios), task_id=i) for i in range(n_folds)]
     found = Parallel(n_jobs=model.n_jobs, return_as="generator")(
-        delayed(fold.run)(_score_fold, model, X, y, ratios, *split, fold)
-        for fold, split in zip(folds, splits, strict=True)
+        delayed(fold.run)(_score_fold, each, X, y, ratios, *split, fold)
+        for each, fold, split in zip(_seeded(model, n_folds), folds, splits, strict=True)
     )
     scores = []
     for number, of_fold in enumerate(found, 1):
@@ -55,6 +65,17 @@ def choose_ratio(model, X, y, task):
     ratio = float(ratios[_best(scores)])
     task.log("Ratio %g has the best mean score", ratio)
     return {"ratio_": ratio, "ratios_": ratios, "scores_": scores}
+
+
+def check_size(model, n_samples, n_folds, of):
+    """Raise ValueError for samples too few for the folds of the default head."""
+    if model.estimator is None and n_samples < n_folds:
+        name = type(model).__name__
+        raise ValueError(
+            f"{name} needs at least {n_folds} samples {of}, but n_samples={n_samples}: a "
+            "cross-validation chooses the strength of its default head. Set 'estimator' "
+            "to a model that needs fewer."
+        )
 
 
 def learn_ratios(learner, X, y, ratios, task):
@@ -76,6 +97,20 @@ def nest(transformer, wavelet, X, y):
     if find_learner(transformer) is transformer:
         return wavelet
     return with_wavelet(transformer, FrozenEstimator(wavelet)).fit(X, y)
+
+
+def _seeded(model, n_folds):
+    """Return the model of each fold, with a seed of its own if it has a generator.
+
+    Processes would copy the generator, where one process uses it up in turn.
+    """
+    if not isinstance(model.random_state, np.random.RandomState):
+        return [model] * n_folds
+    models = [copy(model) for _ in range(n_folds)]
+    seeds = model.random_state.randint(2**31 - 1, size=n_folds)
+    for each, seed in zip(models, seeds, strict=True):
+        each.random_state = int(seed)
+    return models
 
 
 def _score_fold(model, X, y, ratios, train, test, fold):

@@ -12,15 +12,15 @@ from sk_awave.engine._filter_bank import make_wavelet
 from sk_awave.engine._layout import MAX_LEVEL
 from sk_awave.feature_extraction._bands import bands_of
 from sk_awave.feature_extraction._choice import (
+    check_candidates,
     choose_wavelets,
     compute_each,
-    draw_rows,
-    encode,
     find_level,
     make_layout,
     wavelet_candidates,
 )
 from sk_awave.feature_extraction._elimination import rank_features
+from sk_awave.feature_extraction._leave_one_out import groups_of_copies, kernel
 from sk_awave.feature_extraction._place import PlacesMixin
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
@@ -31,6 +31,7 @@ from sk_awave.feature_extraction._ragged import (
     sort_by_length,
 )
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
+from sk_awave.feature_extraction._targets import draw_rows, encode, target_columns
 from sk_awave.feature_extraction._wavelet_pool import (
     CompressedPools,
     Compression,
@@ -40,6 +41,7 @@ from sk_awave.utils._array_api import IS_SUPPORTED, follows_namespace, learns_na
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._dask import is_dask_array, map_rows, take_rows
 from sk_awave.utils._sklearn import Interval, Options, StrOptions, fit_context
+from sk_awave.utils._threads import one_blas_thread
 from sk_awave.utils._validation import split_shape, validate_signals
 
 
@@ -108,8 +110,8 @@ class AdaptiveSubbandPooling(
         `n_features` are left. By default all features are kept.
 
     target_type : {"auto", "continuous", "multiclass"}, default="auto"
-        The type of `y`: numbers or classes. "auto" treats floats with a fraction as
-        numbers, and all other values as classes.
+        The type of `y`. "auto" takes numbers for numbers if any has a fraction, and all
+        other values for classes. It warns of many different whole numbers.
 
     ndim : {1, 2, 3}, default=1
         The number of transformed axes.
@@ -122,7 +124,7 @@ class AdaptiveSubbandPooling(
 
     random_state : int, RandomState instance or None, default=None
         The seed of the random lattices. If there are more than 400 signals, it is also
-        the seed of the 400 signals that wavelets are chosen on.
+        the seed of the 400 that wavelets are chosen on, with some of each class.
 
     verbose : int, default=0
         With 1 each chosen wavelet is logged, and the error with it.
@@ -135,7 +137,7 @@ class AdaptiveSubbandPooling(
     leave_one_out_error_ : float
         The mean squared leave-one-out error with all chosen wavelets, relative to the
         variance of the target. It is the error with all features of the bands, without
-        those of envelopes.
+        those of envelopes. Equal signals are left out together.
 
     fixed_leave_one_out_error_ : float
         The same error with the best single wavelet of PyWavelets.
@@ -246,6 +248,7 @@ class AdaptiveSubbandPooling(
 
     @fit_context(prefer_skip_nested_validation=True)
     @learns_namespace
+    @one_blas_thread()
     def fit(self, X, y) -> Self:
         """Choose wavelets and features, and learn the thresholds of their bands.
 
@@ -256,7 +259,7 @@ class AdaptiveSubbandPooling(
             The signals. From a Dask array, at most 400 random rows are loaded into
             memory, and everything is learned from them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The target.
+            Numbers or classes, which must vary. Each column counts as a target.
 
         Returns
         -------
@@ -270,21 +273,21 @@ class AdaptiveSubbandPooling(
             raise ValueError("order=2 requires decomposition='stationary'. Set order=1.")
         self._make_pool().check(name)
         rng = check_random_state(self.random_state)
+        columns = target_columns(y, self.target_type, name)
+        check_consistent_length(X, *columns)
         if is_dask_array(X):
-            check_consistent_length(X, y)
-            X, y = take_rows(draw_rows(len(X), rng), X, y)
+            X, y, *columns = take_rows(draw_rows(columns, rng), X, y, *columns)
         rows, order = self._validate(X, reset=True)
-        target = encode(y, self.target_type)
-        check_consistent_length(order, target)
-        target = target[order]
+        columns, shape = [column[order] for column in columns], rows.shape[2:]
+        check_candidates(self.filter_length, self.n_candidates, len(rows), shape)
         candidates = wavelet_candidates(self.filter_length, self.n_candidates, rng)
-        few = draw_rows(len(rows), rng)
-        self.level_ = find_level(
-            rows.shape[2:], self.filter_length, self.decomposition, self.level
-        )
-        target = target[few] - target[few].mean(0)
+        few = draw_rows(columns, rng)
+        length, kind = self.filter_length, self.decomposition
+        self.level_ = find_level(shape, length, kind, self.level)
+        target = encode([column[few] for column in columns])
+        groups = groups_of_copies(rows[few])
         task = FitTask.begin_fit(self, X, y, 3)
-        chosen = self._choose(rows[few], target, candidates, task)
+        chosen = self._choose(rows[few], target, groups, candidates, task)
         self.wavelets_ = [make_wavelet(f[0, 0], name) for name, f in chosen]
         self._pools = CompressedPools(
             [self._make_wavelet_pool(filters, self.order) for _, filters in chosen]
@@ -292,7 +295,7 @@ class AdaptiveSubbandPooling(
         task.log("Pooling the bands of %d signals", len(rows))
         features = task.subtask("pooling").run(self._pools.fit_compute, rows)
         if self.n_features is not None and self.n_features < features.shape[1]:
-            ranking = rank_features(features[few], target, self.n_features)
+            ranking = rank_features(features[few], target, self.n_features, groups)
             self._pools.keep(np.sort(ranking[: self.n_features]))
         task.end(is_fitted=True)
         return self
@@ -350,29 +353,26 @@ class AdaptiveSubbandPooling(
         )
         return WaveletPool(bands_of(layout, filters), self._make_pool(), order)
 
-    def _choose(self, rows, target, candidates, task):
+    def _choose(self, rows, target, groups, candidates, task):
         """Return names and filters of the chosen candidates; store the errors."""
         task.log("Comparing %d wavelets on %d signals", len(candidates), len(rows))
-        features = compute_each(self._features, rows, candidates, self.n_jobs, task)
-        n_fixed = len(candidates) - self.n_candidates
+        found = compute_each(self._kernel, rows, candidates, self.n_jobs, task)
+        kernels, counts = zip(*found, strict=True)
+        settings = len(found) - self.n_candidates, self.n_wavelets, self.min_gain
         choice = task.subtask("choice").run(
-            choose_wavelets, features, target, n_fixed, self.n_wavelets, self.min_gain
+            choose_wavelets, kernels, counts, target, *settings, groups
         )
-        names = [name for name, _ in candidates[:n_fixed]]
-        self.library_errors_ = dict(zip(names, choice.alone, strict=True))
-        self.fixed_wavelet_ = names[choice.fixed]
-        self.fixed_leave_one_out_error_ = choice.fixed_error
-        self.is_adapted_ = choice.is_adapted
-        self.path_, self.leave_one_out_error_ = choice.path, choice.path[-1]
+        vars(self).update(choice.attributes([name for name, _ in candidates]))
         chosen = [candidates[i] for i in choice.indices]
         for (name, _), error in zip(chosen, self.path_, strict=True):
             task.log("%s: leave-one-out error = %.6g", name, error)
         return chosen
 
-    def _features(self, rows, filters):
-        """Return the features of one candidate, compressed."""
+    def _kernel(self, rows, filters):
+        """Return the kernel of one candidate's features, compressed, and their number."""
         features = self._make_wavelet_pool(filters, order=1).fit_compute(rows)
-        return Compression().fit(features).apply(features)
+        features = Compression().fit(features).apply(features)
+        return kernel(features).astype(np.float32), features.shape[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """The bands of signals, one array each, as they are pooled."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 
@@ -8,6 +9,7 @@ import torch
 
 from sk_awave.engine import Tree
 from sk_awave.engine._transform import analysis_map
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._validation import as_tensor
 
 #: The coefficients of a part of the signals, whose bands are held together.
@@ -202,6 +204,16 @@ def _resized(layout, shape):
 
 def bands_of(layout, filters):
     """Return the bands of a transform, of a stationary one with mirrored ends."""
+    if not layout.tree.is_decimated:
+        # The mirrored ends are as long as the longest filter.
+        lengths = [length + 2**layout.level // 2 for length in layout.signal_shape]
+        check_budget(
+            math.prod(lengths) * len(layout.bands),
+            f"level={layout.level}",
+            "With mirrored ends, signals become longer by half of 2**level. Use fewer "
+            "levels.",
+            math.prod(layout.signal_shape),
+        )
     return (Bands if layout.tree.is_decimated else MirroredBands)(layout, filters)
 
 

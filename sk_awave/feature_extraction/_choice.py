@@ -1,11 +1,10 @@
 """The wavelets that suit a target: candidates, and the choice among them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
@@ -13,21 +12,22 @@ from sk_awave.engine._filter_bank import library_filters
 from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
 from sk_awave.engine._layout import resolve_level
 from sk_awave.feature_extraction._leave_one_out import (
-    choose_groups,
-    encode_target,
-    kernel,
+    choose_sets,
     leave_one_out_error,
 )
+from sk_awave.feature_extraction._targets import MAX_ROWS
+from sk_awave.utils._budget import check_budget, check_filter_length
 
-#: The signals on which wavelets are chosen, at most.
-MAX_ROWS = 400
+#: What is kept of a candidate besides its kernel: names, filters, a task of Python.
+_VALUES_OF_TASK = 2**10
 
 
-def draw_rows(n_rows, rng):
-    """Return the indices of all rows, or of as many as wavelets are chosen on."""
-    if n_rows <= MAX_ROWS:
-        return np.arange(n_rows)
-    return np.sort(rng.choice(n_rows, MAX_ROWS, replace=False))
+def check_candidates(filter_length, n_candidates, n_rows, shape):
+    """Raise ValueError for candidates that are too many or too long."""
+    check_filter_length(filter_length, math.prod(shape))
+    text = f"n_candidates={n_candidates}", "A few hundred are enough."
+    check_budget(n_candidates * _VALUES_OF_TASK, *text, sample_size=0)
+    check_budget(n_candidates * min(n_rows, MAX_ROWS) ** 2 // 2, *text)
 
 
 def wavelet_candidates(filter_length, n_random, rng):
@@ -75,14 +75,6 @@ def make_layout(n_channels, shape, filter_length, level, decomposition):
     return CoeffLayout(shape, n_channels, filter_length, tree, mode)
 
 
-def encode(y, target_type):
-    """Return centred targets of shape (n_samples, n_outputs)."""
-    y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-    if target_type == "auto":
-        target_type = type_of_target(y, input_name="y")
-    return encode_target(y, not target_type.startswith("continuous"))
-
-
 def compute_each(compute, rows, candidates, n_jobs, task):
     """Return what `compute` makes of rows and the filters of each candidate, in threads.
 
@@ -91,12 +83,12 @@ def compute_each(compute, rows, candidates, n_jobs, task):
     n = len(candidates)
     search = task.subtask("candidates", n, sequential_subtasks=False).begin()
     parts = [search.subtask("candidate", task_id=i) for i in range(n)]
-    features = Parallel(n_jobs=n_jobs, prefer="threads")(
+    results = Parallel(n_jobs=n_jobs, prefer="threads")(
         delayed(part.run)(compute, rows, filters)
         for part, (_, filters) in zip(parts, candidates, strict=True)
     )
     search.end()
-    return features
+    return results
 
 
 @dataclass
@@ -126,14 +118,27 @@ class Choice:
     fixed_error: float
     is_adapted: bool
 
+    def attributes(self, names):
+        """Return what `AdaptiveSubbandPooling` tells of the choice among candidates."""
+        return {
+            "library_errors_": dict(zip(names, self.alone, strict=False)),
+            "fixed_wavelet_": names[self.fixed],
+            "fixed_leave_one_out_error_": self.fixed_error,
+            "is_adapted_": self.is_adapted,
+            "path_": self.path,
+            "leave_one_out_error_": self.path[-1],
+        }
 
-def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
+
+def choose_wavelets(kernels, counts, target, n_fixed, n_wavelets, min_gain, groups=None):
     """Choose wavelets one after the other, by the error of all their features together.
 
     Parameters
     ----------
-    features : list of ndarrays of shape (n_samples, n_features)
-        Those of each candidate.
+    kernels : list of ndarrays of shape (n_samples, n_samples)
+        That of the features of each candidate; see `kernel`.
+    counts : list of int
+        The number of these features.
     target : ndarray of shape (n_samples, n_outputs)
     n_fixed : int
         The number of fixed wavelets; these are the first candidates.
@@ -141,18 +146,19 @@ def choose_wavelets(features, target, n_fixed, n_wavelets, min_gain):
         The number of wavelets to choose.
     min_gain : float
         The share by which the error must be below that of the best fixed wavelet.
+    groups : array-like of shape (n_samples,), default=None
+        Of samples that are left out together; see `leave_one_out_error`.
 
     Returns
     -------
     Choice
     """
-    kernels = [kernel(each).astype(np.float32) for each in features]
-    counts = np.array([each.shape[1] for each in features])
     alone = [
-        leave_one_out_error(kernels[i], counts[i], target)[0] for i in range(n_fixed)
+        leave_one_out_error(kernels[i], counts[i], target, groups=groups)[0]
+        for i in range(n_fixed)
     ]
     fixed = int(np.argmin(alone))
-    indices, path = choose_groups(kernels, counts, target, n_wavelets)
+    indices, path = choose_sets(kernels, counts, target, n_wavelets, groups=groups)
     fixed_error = alone[fixed]
     is_adapted = path[-1] <= (1 - min_gain) * fixed_error
     if not is_adapted:

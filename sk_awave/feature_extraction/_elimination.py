@@ -14,7 +14,7 @@ from sk_awave.feature_extraction._leave_one_out import (
 SHARE_LEFT_OUT = 0.2
 
 
-def rank_features(features, target, n_best=1):
+def rank_features(features, target, n_best=1, groups=None):
     """Return features from the best to the worst.
 
     A ridge is fitted to all features, with the penalty of the least leave-one-out error;
@@ -30,6 +30,8 @@ def rank_features(features, target, n_best=1):
         As `encode_target` returns it.
     n_best : int
         The number left at the end. These are ranked by the weights of the last fit.
+    groups : array-like of shape (n,), default=None
+        Of rows that are left out together; see `leave_one_out_error`.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def rank_features(features, target, n_best=1):
     left, worst_first = np.flatnonzero(varies), [np.flatnonzero(~varies)]
     penalty = None
     while len(left):
-        weights, penalty = _weights(features[:, left], target, penalty)
+        weights, penalty = _weights(features[:, left], target, penalty, groups)
         order = left[np.argsort(weights, kind="stable")]
         n_next = min(len(left) - 1, int((1 - SHARE_LEFT_OUT) * len(left)))
         n_next = max(n_next, n_best) if len(left) > n_best else 0
@@ -57,7 +59,7 @@ def rank_features(features, target, n_best=1):
     return np.concatenate(worst_first)[::-1]
 
 
-def _weights(features, target, penalty=None):
+def _weights(features, target, penalty=None, groups=None):
     """Return the sum over outputs of each feature's squared weight in a ridge.
 
     Without a penalty it is that of the least leave-one-out error. It is returned, too.
@@ -72,7 +74,8 @@ def _weights(features, target, penalty=None):
         values = np.maximum(values, 0)
     if penalty is None:
         penalties = penalties_of(STRENGTHS, n, p)
-        penalty = penalties[errors_of(values, vectors, target, penalties).argmin()]
+        errors = errors_of(values, vectors, target, penalties, groups)
+        penalty = penalties[errors.argmin()]
     outputs = (vectors.T @ target) / (values + penalty)[:, None]
     weights = features.T @ (vectors @ outputs)
     return np.square(weights).sum(axis=1), penalty

@@ -11,6 +11,10 @@ follow from one fit: the error of row i is r_i / (1 - 1/n - h_i), for its residu
 and the diagonal h_i of K (K + strength n p I)^-1. Errors are mean squares, relative to
 that of the target about its mean: predicting the mean of the other rows scores
 (n / (n - 1))^2.
+
+Copies of a row would predict each other. Where rows have groups, each group is left out
+in turn: with the matrix H = 1/n + K (K + strength n p I)^-1 of the fit, the errors of the
+rows of a group G are (I - H)_GG^-1 r_G, again exactly those of refits to the other rows.
 """
 
 import numpy as np
@@ -81,7 +85,7 @@ def _standardise(values, tolerance):
 def kernel(features):
     """Return the inner products of the rows of standardised features.
 
-    The kernel of several groups of features together is the sum of their kernels.
+    The kernel of several sets of features together is the sum of their kernels.
 
     Parameters
     ----------
@@ -95,7 +99,37 @@ def kernel(features):
     return standardised @ standardised.T
 
 
-def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
+def groups_of_copies(rows):
+    """Return the number of the group of each row: rows that are equal bit by bit.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, ...)
+
+    Returns
+    -------
+    groups : ndarray of int of shape (n,) or None
+        None where all rows differ.
+
+    Raises
+    ------
+    ValueError
+        If all rows are equal.
+    """
+    numbers: dict = {}
+    # 0 is added for -0 to be 0.
+    groups = [numbers.setdefault(hash((row + 0).tobytes()), len(numbers)) for row in rows]
+    if len(numbers) == 1:
+        raise ValueError(
+            "The signals in X must differ, for some to be left out and predicted by the "
+            f"others. All {len(rows)} that were compared are equal."
+        )
+    return None if len(numbers) == len(rows) else np.array(groups)
+
+
+def leave_one_out_error(
+    kernel_matrix, n_features, target, strengths=STRENGTHS, groups=None
+):
     """Return the least leave-one-out error over the strengths of the penalty.
 
     Parameters
@@ -108,6 +142,9 @@ def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
         As `encode_target` returns it.
     strengths : ndarray of shape (n_strengths,)
         Positive.
+    groups : array-like of shape (n,), default=None
+        The rows of each are left out together; there are at least two. By default each
+        row is left out alone.
 
     Returns
     -------
@@ -122,7 +159,7 @@ def leave_one_out_error(kernel_matrix, n_features, target, strengths=STRENGTHS):
     matrix -= matrix.trace() / len(matrix)
     values, vectors = eigen(matrix)
     penalties = penalties_of(strengths, len(target), n_features)
-    errors = errors_of(np.maximum(values, 0), vectors, target, penalties)
+    errors = errors_of(np.maximum(values, 0), vectors, target, penalties, groups)
     best = int(np.argmin(errors))
     return float(errors[best]), float(strengths[best])
 
@@ -144,12 +181,20 @@ def penalties_of(strengths, n, n_features):
     return np.asarray(strengths) * n * max(n_features, 1)
 
 
-def errors_of(values, vectors, target, penalties):
+def errors_of(values, vectors, target, penalties, groups=None):
     """Return the error at each penalty, from the eigenvectors of a centred kernel."""
     shrinkage = values / (values + penalties[:, None])
-    fits = vectors @ (shrinkage[:, :, None] * (vectors.T @ target))
-    left = 1 - 1 / len(target) - np.square(vectors) @ shrinkage.T
-    return _relative(np.square(target - fits).sum(axis=2).T, left, target)
+    residuals = target - vectors @ (shrinkage[:, :, None] * (vectors.T @ target))
+    if groups is None:
+        left = 1 - 1 / len(target) - np.square(vectors) @ shrinkage.T
+        return _relative(np.square(residuals).sum(axis=2).T, left, target)
+
+    def left_of(rows):
+        few = vectors[rows]
+        fits = (few * shrinkage[:, None, None, :]) @ few.swapaxes(1, 2)
+        return np.eye(rows.shape[1]) - fits - 1 / len(target)
+
+    return _relative_of_groups(residuals, left_of, target, groups)
 
 
 def _relative(squares, left, target):
@@ -162,75 +207,106 @@ def _relative(squares, left, target):
     return errors.sum(axis=0) / total
 
 
-def choose_groups(kernels, n_features, target, n_chosen, chosen=()):
-    """Choose groups of features, each that which helps most beside those before it.
+def _relative_of_groups(residuals, left_of, target, groups):
+    """Return the error of groups left out.
 
-    Each step adds the group with which all chosen groups together have the least
+    Parameters
+    ----------
+    residuals : ndarray of shape (..., n, n_outputs)
+    left_of : callable
+        Maps the rows of groups of one size, of shape (n_groups, size), to their blocks of
+        I - H, of shape (..., n_groups, size, size).
+    target : ndarray of shape (n, n_outputs)
+    groups : array-like of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (...,)
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    total = np.square(target).sum()
+    if total == 0:
+        return np.zeros(residuals.shape[:-2])
+    order, errors = np.argsort(groups, kind="stable"), 0
+    for size in np.unique(sizes):
+        rows = order[sizes[groups[order]] == size].reshape(-1, size)
+        left_out = np.linalg.solve(left_of(rows), residuals[..., rows, :])
+        errors = errors + np.square(left_out).sum(axis=(-3, -2, -1))
+    return errors / total
+
+
+def choose_sets(kernels, n_features, target, n_chosen, chosen=(), groups=None):
+    """Choose sets of features, each that which helps most beside those before it.
+
+    Each step adds the set with which all chosen sets together have the least
     leave-one-out error. The error at the strength of the step before picks `N_FINALISTS`
-    groups. Their errors at all strengths decide: no group is better at that first
-    strength, but one that needs quite another can be missed.
+    sets. Their errors at all strengths decide: no set is better at that first strength,
+    but one that needs quite another can be missed.
 
     Parameters
     ----------
     kernels : iterable of ndarray of shape (n, n)
-        That of each group; single precision will do.
-    n_features : array-like of int of shape (n_groups,)
-        The number of features of each group.
+        That of each set; single precision will do.
+    n_features : array-like of int of shape (n_sets,)
+        The number of features of each set.
     target : ndarray of shape (n, n_outputs)
         As `encode_target` returns it.
     n_chosen : int
-        The number of groups to add; fewer are added if there are fewer.
+        The number of sets to add; fewer are added if there are fewer.
     chosen : sequence of int
-        Groups that are chosen already.
+        Sets that are chosen already.
+    groups : array-like of shape (n,), default=None
+        Of rows that are left out together; see `leave_one_out_error`.
 
     Returns
     -------
     indices : list of int
-        The groups added, without those of `chosen`.
+        The sets added, without those of `chosen`.
     errors : list of float
         The error after each of them.
     """
     kernels, n_features = list(kernels), np.asarray(n_features)
     left = [i for i in range(len(kernels)) if i not in chosen]
     total, count = _sum(kernels, n_features, chosen)
-    # With nothing chosen, all groups together tell what strength to begin with.
+    # With nothing chosen, all sets together tell what strength to begin with.
     typical = (total, count) if len(chosen) else _sum(kernels, n_features, left)
-    strength = leave_one_out_error(*typical, target)[1] if left else None
+    strength = leave_one_out_error(*typical, target, groups=groups)[1] if left else None
     indices, errors = [], []
     for _ in range(min(n_chosen, len(left))):
+
+        def beside(i, total=total, count=count):
+            return total + kernels[i], count + n_features[i]
+
         results = {
-            i: leave_one_out_error(total + kernels[i], count + n_features[i], target)
-            for i in _finalists(kernels, n_features, left, total, count, target, strength)
+            i: leave_one_out_error(*beside(i), target, groups=groups)
+            for i in _finalists(beside, left, target, strength, groups)
         }
         best = min(results, key=results.get)
         error, strength = results[best]
         indices.append(best)
         errors.append(error)
         left.remove(best)
-        total, count = total + kernels[best], count + n_features[best]
+        total, count = beside(best)
     return indices, errors
 
 
-def _sum(kernels, n_features, groups):
-    """Return the kernel of groups together, in double precision, and its features."""
+def _sum(kernels, n_features, sets):
+    """Return the kernel of sets together, in double precision, and its features."""
     total = np.zeros(np.shape(kernels[0]) if kernels else 0)
-    for i in groups:
+    for i in sets:
         total += kernels[i]
-    return total, sum(int(n_features[i]) for i in groups)
+    return total, sum(int(n_features[i]) for i in sets)
 
 
-def _finalists(kernels, n_features, left, total, count, target, strength):
-    """Return the groups with the least errors at one strength, beside those chosen."""
+def _finalists(beside, left, target, strength, groups):
+    """Return the sets with the least errors at one strength, beside those chosen."""
     if len(left) <= N_FINALISTS:
         return left
-    errors = [
-        _error_at(total + kernels[i], count + n_features[i], target, strength)
-        for i in left
-    ]
+    errors = [_error_at(*beside(i), target, strength, groups) for i in left]
     return [left[k] for k in np.argsort(errors, kind="stable")[:N_FINALISTS]]
 
 
-def _error_at(kernel_matrix, n_features, target, strength):
+def _error_at(kernel_matrix, n_features, target, strength, groups=None):
     """Return the error at one strength.
 
     A Cholesky factor and its inverse take 3 ms for 450 rows, an eigendecomposition 27.
@@ -243,5 +319,12 @@ def _error_at(kernel_matrix, n_features, target, strength):
     factor, _ = lapack.dpotrf(matrix.T, lower=True, overwrite_a=True)
     inverse, _ = lapack.dtrtri(factor, lower=True, overwrite_c=True)
     residuals = penalty * (inverse.T @ (inverse @ target))
-    left = penalty * np.einsum("ij,ij->j", inverse, inverse) - 1 / n
-    return _relative(np.square(residuals).sum(axis=1), left, target)
+    if groups is None:
+        left = penalty * np.einsum("ij,ij->j", inverse, inverse) - 1 / n
+        return _relative(np.square(residuals).sum(axis=1), left, target)
+
+    def left_of(rows):
+        few = inverse.T[rows]
+        return penalty * (few @ few.swapaxes(1, 2)) - 1 / n
+
+    return _relative_of_groups(residuals, left_of, target, groups)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_awave.decomposition._wavelet import WaveletTransformer
 from sk_awave.feature_extraction._base import BaseContainer
 from sk_awave.feature_extraction._kernels import HEIGHT, LAPLACE, wavelet_kernels
+from sk_awave.utils._budget import check_budget
 from sk_awave.utils._sklearn import (
     Interval,
     StrOptions,
@@ -205,6 +206,9 @@ class PeakCounter(BaseContainer):
         self._check_range()
         X = validate_signals(self, X, reset=True)
         self.image_shape_ = self._find_image_shape()
+        n_values = len(RESPONSES[self.kernels]) * self.n_bins
+        parameter, size = f"n_bins={self.n_bins}", math.prod(self.image_shape_)
+        check_budget(n_values, parameter, "Use fewer bins.", size)
         self.transformer_ = None
         self.kernels_ = {"height": HEIGHT, "laplace": LAPLACE}.get(self.kernels)
         if self.kernels == "wavelet":

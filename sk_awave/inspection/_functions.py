@@ -9,6 +9,7 @@ from sk_awave.engine._filter_bank import biorthogonal_wavelets, library_filters
 from sk_awave.inspection._checks import single_wavelet
 from sk_awave.inspection._distance import wavelet_distance
 from sk_awave.inspection._sampling import check_sampling_frequency, in_time
+from sk_awave.utils._budget import check_budget
 
 
 class WaveletFunctions(NamedTuple):
@@ -83,6 +84,7 @@ def wavelet_functions(
             f"'analysis'. Got {side!r} instead."
         )
     check_sampling_frequency(sampling_frequency, "wavelet_functions")
+    check_budget(2**level * wavelet.dec_len, f"level={level}", "Use fewer levels.", 0)
     *pairs, x = wavelet.wavefun(level=level)
     x = in_time(x, sampling_frequency)
     return WaveletFunctions(*(pairs[:2] if side == "analysis" else pairs[-2:]), x)
@@ -142,6 +144,11 @@ def frequency_response(
             f"at least 2. Got {n_frequencies!r} instead."
         )
     check_sampling_frequency(sampling_frequency, "frequency_response")
+    parameter, n_values = (
+        f"n_frequencies={n_frequencies}",
+        n_frequencies * wavelet.dec_len,
+    )
+    check_budget(n_values, parameter, "Use fewer.", 0)
     frequencies = np.linspace(0, 0.5, n_frequencies)
     waves = np.exp(-2j * np.pi * np.outer(frequencies, np.arange(wavelet.dec_len)))
     frequencies *= sampling_frequency or 1

@@ -19,6 +19,7 @@ from sk_awave.feature_extraction import (
     SubbandPooling,
     WaveletThresholder,
 )
+from sk_awave.feature_extraction._targets import draw_rows
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -262,7 +263,7 @@ def test_pooled_bands_are_chosen_on_some_rows(ecg, scheduler):
     X = X + 0.1 * np.random.default_rng(0).standard_normal(X.shape)
     D = da.from_array(X, chunks=(100, 64))
     pooling = AdaptiveSubbandPooling(2, n_candidates=0, level=2, random_state=0)
-    few = np.sort(np.random.RandomState(0).choice(len(X), 400, replace=False))
+    few = draw_rows([y], np.random.RandomState(0))
     for rows, Dask in ((slice(None, 300), D[:300]), (few, D)):
         expected = clone(pooling).fit(X[rows], y[rows])
         target = da.from_array(y, chunks=50)[: Dask.shape[0]]

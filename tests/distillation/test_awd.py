@@ -540,3 +540,17 @@ def test_an_untrained_teacher_is_trained_in_each_fit(bursts):
     expected = cross_val_score(teacher.untrained, X, y, cv=2).mean()
     assert report.rows[1]["model"] == "teacher"
     assert report.rows[1]["score"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_too_few_samples_for_the_default_head(n):
+    X, y = np.random.default_rng(0).standard_normal((n, 32)), np.arange(n) % 2
+    transformer = WaveletTransformer("db2", level=2)
+    with pytest.raises(ValueError, match="at least 3 samples of one class, but n_sam"):
+        AWDClassifier(transformer=transformer).fit(X, y)
+    with pytest.raises(ValueError, match="at least 5 samples in all, but n_samples="):
+        AWDRegressor(transformer=transformer).fit(X, y)
+    own = AWDClassifier(transformer=transformer, estimator=LogisticRegression())
+    assert own.fit(X, y).predict(X).shape == (n,)
+    own = AWDRegressor(transformer=transformer, estimator=Ridge())
+    assert own.fit(X, y).predict(X).shape == (n,)

@@ -18,6 +18,7 @@ from sk_awave import (
     WaveletTransformer,
     adaptive_wavelet_path,
 )
+from sk_awave.distillation import _ratios
 from sk_awave.engine._objective import Objective
 
 RATIOS = [0.0, 0.3, 3.0]
@@ -254,3 +255,48 @@ def test_an_interrupted_search_leaves_the_estimator_as_it_was(data, monkeypatch)
 )
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("cls", [AWDClassifier, AWDRegressor])
+@pytest.mark.parametrize("make_seed", [lambda: 0, lambda: np.random.RandomState(0)])
+def test_scores_do_not_depend_on_workers(cls, make_seed):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 32)), np.arange(60) % 2
+    X[y == 1] += 0.6 * np.sin(np.arange(32) * 0.8)
+    y = y if cls is AWDClassifier else X[:, 3] + rng.standard_normal(60)
+    wavelet = AdaptiveWaveletTransformer("db2", level=2, max_iter=5, tol=0.1)
+    scores = [
+        cls(
+            transformer=wavelet,
+            estimator=None if cls is AWDClassifier else Ridge(),
+            ratios=[0, 1],
+            cv=3,
+            random_state=make_seed(),
+            n_jobs=n_jobs,
+            scoring="neg_log_loss" if cls is AWDClassifier else None,
+        )
+        .fit(X, y)
+        .scores_
+        for n_jobs in (None, 2)
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-6)
+    assert len(np.unique(scores[0].round(12), axis=1).T) == 3  # of three folds
+
+
+def test_a_generator_gives_each_fold_another_seed_and_stays_in_the_model():
+    generator = np.random.RandomState(0)
+    estimator = model(random_state=generator)
+    seeds = [each.random_state for each in _ratios._seeded(estimator, 4)]
+    assert len(set(seeds)) == 4
+    assert all(type(seed) is int for seed in seeds)
+    assert estimator.random_state is generator
+    assert _ratios._seeded(model(random_state=3), 2)[1].random_state == 3
+
+
+def test_too_few_samples_for_folds_that_nobody_chose(data):
+    X, y = data
+    with pytest.raises(ValueError, match="do not suit cv=None"):
+        model(cv=None).fit(X[:4], y[:4])
+    few = model(cv=None, estimator=None)
+    with pytest.raises(ValueError, match="at least 5 samples in all, but n_samples=4"):
+        few.fit(X[:6], y[:6])  # of which a fold trains on four

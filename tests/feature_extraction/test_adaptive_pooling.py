@@ -13,9 +13,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sk_awave import AdaptiveSubbandPooling, SubbandPooling, WaveletTransformer
-from sk_awave.feature_extraction import _choice
+from sk_awave.feature_extraction import _adaptive_pooling, _targets
 from sk_awave.feature_extraction._choice import choose_wavelets, wavelet_candidates
 from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import (
@@ -50,6 +51,10 @@ def textures():
 def pooling(**params):
     defaults = {"n_candidates": 20, "n_features": None, "random_state": 0}
     return AdaptiveSubbandPooling(**defaults | params)
+
+
+def kernels_of(sets):
+    return [kernel(each) for each in sets], [each.shape[1] for each in sets]
 
 
 def compress(F):
@@ -198,7 +203,8 @@ def test_integers_are_classes_unless_they_are_said_to_be_numbers(textures):
     counts = np.random.default_rng(0).integers(0, 50, len(y))
     assert len(np.unique(counts)) > 20
     as_numbers = pooling(target_type="continuous").fit(X, counts)
-    as_classes = pooling().fit(X, counts)
+    with pytest.warns(UserWarning, match="46 different whole numbers of y are taken"):
+        as_classes = pooling().fit(X, counts)
     floats = pooling().fit(X, counts + 0.5)
     assert as_numbers.path_ == pytest.approx(floats.path_, rel=1e-6)
     assert as_classes.path_ != as_numbers.path_
@@ -283,7 +289,7 @@ def test_the_decimated_transform(textures):
 
 def test_many_signals_are_chosen_on_some_of_them(textures, monkeypatch):
     X, y = textures
-    monkeypatch.setattr(_choice, "MAX_ROWS", 60)
+    monkeypatch.setattr(_targets, "MAX_ROWS", 60)
     fitted = pooling(min_gain=0).fit(X, y)
     again = pooling(min_gain=0).fit(X, y)
     assert fitted.path_ == again.path_
@@ -352,12 +358,12 @@ def test_the_best_group_is_chosen_first():
     informative = rng.standard_normal((40, 3))
     target = encode_target(informative @ [1.0, 2, 3], False)
     noise = [rng.standard_normal((40, 30)) for _ in range(4)]
-    choice = choose_wavelets([*noise, informative], target, 4, 3, 0.0)
+    choice = choose_wavelets(*kernels_of([*noise, informative]), target, 4, 3, 0.0)
     assert choice.indices[0] == 4
     assert len(choice.indices) == len(choice.path) == 3
     assert choice.fixed < 4
     assert choice.is_adapted
-    kept = choose_wavelets([informative, *noise], target, 1, 1, 0.5)
+    kept = choose_wavelets(*kernels_of([informative, *noise]), target, 1, 1, 0.5)
     assert (kept.indices, kept.is_adapted) == ([0], False)
 
 
@@ -365,3 +371,88 @@ def test_the_best_group_is_chosen_first():
 @parametrize_with_checks([AdaptiveSubbandPooling(2, n_candidates=2, random_state=0)])
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("times", [2, 5])
+@pytest.mark.parametrize("kind", ["array", "single", "list", "ends", "channels"])
+def test_copies_of_signals_do_not_predict_each_other(times, kind):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 64)), rng.integers(0, 2, 40)
+    if kind == "single":
+        X = X.astype(np.float32)
+    elif kind == "channels":
+        X = X.reshape(40, 2, 32)
+    elif kind == "ends":
+        X[::3, 50:] = np.nan
+    order = rng.permutation(40 * times)
+    copies, labels = np.repeat(X, times, 0)[order], np.repeat(y, times)[order]
+    if kind == "list":
+        X = [x[: 25 + i] for i, x in enumerate(X)]
+        copies = [X[i // times] for i in order]
+    once = pooling(n_wavelets=2, min_gain=0, order=1).fit(X, y)
+    fitted = clone(once).fit(copies, labels)
+    for name, error in once.library_errors_.items():
+        # Thresholds are quantiles of other numbers of coefficients.
+        assert fitted.library_errors_[name] == pytest.approx(error, rel=0.15)
+    assert fitted.leave_one_out_error_ > 0.6
+    assert pooling(n_features=3).fit(copies, labels).leave_one_out_error_ > 0.6
+
+
+def test_signals_that_are_all_equal_are_refused():
+    with pytest.raises(ValueError, match="signals in X must differ"):
+        pooling().fit(np.ones((20, 64)), np.arange(20) % 2)
+
+
+def test_targets_follow_signals_of_unequal_lengths():
+    """Signals are sorted by length, and their targets with them."""
+    rng = np.random.default_rng(0)
+    lengths = np.array([40, 64, 50, 33] * 10)
+    signals = [rng.standard_normal(n) * (1 + n % 3) for n in lengths]
+    y = np.log([x.std() for x in signals])
+    fitted = pooling(n_wavelets=1, order=1, n_features=4).fit(signals, y)
+    order = np.argsort(-lengths, kind="stable")
+    expected = clone(fitted).fit([signals[i] for i in order], y[order])
+    assert fitted.library_errors_ == pytest.approx(expected.library_errors_, rel=1e-6)
+    assert fitted.leave_one_out_error_ < 0.2  # which of other targets it is not
+    assert fitted.support_.tolist() == expected.support_.tolist()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_features_of_candidates_are_not_held(n_jobs, monkeypatch):
+    held, original = [], _adaptive_pooling.choose_wavelets
+
+    def record(kernels, *args):
+        held.extend(kernels)
+        return original(kernels, *args)
+
+    monkeypatch.setattr(_adaptive_pooling, "choose_wavelets", record)
+    X, y = make_textures(30)
+    pooling(order=1, n_jobs=n_jobs).fit(X, y)
+    assert {(each.shape, each.dtype.name) for each in held} == {((30, 30), "float32")}
+    assert all(each.base is None for each in held)
+
+
+def test_threads_of_the_blas_are_as_before(textures, monkeypatch):
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info()]
+
+    X, y = textures
+    inside, original = [], _adaptive_pooling.choose_wavelets
+
+    def record(*args):
+        inside.extend(
+            pool["num_threads"]
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        )
+        return original(*args)
+
+    monkeypatch.setattr(_adaptive_pooling, "choose_wavelets", record)
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        pooling(order=1, n_candidates=1).fit(X, y)
+        assert set(inside) == {1}
+        assert threads() == before
+        with pytest.raises(ValueError, match="inconsistent"):
+            pooling().fit(X, y[1:])
+        assert threads() == before

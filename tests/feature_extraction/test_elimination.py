@@ -9,6 +9,8 @@ from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import (
     STRENGTHS,
     encode_target,
+    kernel,
+    leave_one_out_error,
     standardise,
 )
 
@@ -78,3 +80,16 @@ def test_constant_features_come_last():
 def test_few_rows_and_columns(shape):
     ranking = rank_features(random(*shape), encode_target(np.arange(shape[0]), True))
     assert sorted(ranking) == list(range(shape[1]))
+
+
+def test_the_penalty_is_that_of_copies_left_out_together():
+    features = standardise(random(30, 60)[np.repeat(np.arange(15), 2)])
+    target = encode_target(np.repeat(random(15, seed=1), 2), False)
+    groups = np.repeat(np.arange(15), 2)
+    _, alone = _elimination._weights(features, target)
+    _, together = _elimination._weights(features, target, groups=groups)
+    assert together > 100 * alone  # which would fit the noise
+    _, strength = leave_one_out_error(kernel(features), 60, target, groups=groups)
+    assert together == pytest.approx(strength * features.size)
+    expected = rank_features(features, target, groups=groups)
+    assert expected.tolist() != rank_features(features, target).tolist()

@@ -8,8 +8,9 @@ from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sk_awave.feature_extraction import _leave_one_out
 from sk_awave.feature_extraction._leave_one_out import (
     STRENGTHS,
-    choose_groups,
+    choose_sets,
     encode_target,
+    groups_of_copies,
     kernel,
     leave_one_out_error,
     standardise,
@@ -31,6 +32,93 @@ def refitted_error(features, target, strength):
         errors.append(np.ravel(target[i] - ridge.predict(z[i : i + 1])))
     spread = target - target.mean(axis=0)
     return np.mean(np.square(errors)) / np.mean(np.square(spread))
+
+
+def refitted_error_of_groups(features, target, strength, groups):
+    """The error by a refit for each group left out; the penalty is that of all rows."""
+    n, p = features.shape
+    z = StandardScaler().fit_transform(features) / np.sqrt(p)
+    total = 0
+    for group in np.unique(groups):
+        out = groups == group
+        ridge = Ridge(alpha=strength * n, solver="svd").fit(z[~out], target[~out])
+        predicted = ridge.predict(z[out]).reshape(out.sum(), -1)
+        total += np.square(target[out] - predicted).sum()
+    return total / np.square(target - target.mean(axis=0)).sum()
+
+
+GROUPS = {
+    "sizes from 1 to 5": np.repeat(np.arange(5), [1, 2, 3, 4, 5]),
+    "pairs": np.arange(16) // 2,
+    "shuffled": np.random.default_rng(0).permutation(np.repeat(np.arange(5), 4)),
+    "one and all others": np.arange(12) > 0,
+    "two halves": np.arange(12) % 2 * 100 - 7,
+    "words": np.array(list("aabbbcdddd")),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize(
+    "p, are_copies", [(3, True), (40, True), (7, False), (40, False)]
+)
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_error_of_groups_is_that_of_refits(name, p, are_copies, n_outputs):
+    groups = GROUPS[name]
+    n = len(groups)
+    features, y = random(n, p), random(n, n_outputs, seed=2)
+    if are_copies:
+        features = features[np.unique(groups, return_inverse=True)[1]]
+    target, matrix = encode_target(y, False), kernel(features)
+    for strength in STRENGTHS:
+        expected = refitted_error_of_groups(features, target, strength, groups)
+        # Where few rows are left that differ, a small penalty amplifies rounding twice.
+        same = pytest.approx(expected, rel=1e-9 + 1e-15 / strength**2)
+        error, _ = leave_one_out_error(matrix, p, target, [strength], groups)
+        assert error == same
+        error = _leave_one_out._error_at(matrix, p, target, strength, groups)
+        assert error == same
+
+
+@pytest.mark.parametrize("p", [5, 60])
+def test_groups_of_one_row_are_rows_alone(p):
+    features, target = random(20, p), encode_target(random(20, 2, seed=1), False)
+    matrix, alone = kernel(features), np.random.default_rng(0).permutation(20)
+    for strength in STRENGTHS:
+        expected, _ = leave_one_out_error(matrix, p, target, [strength])
+        error, _ = leave_one_out_error(matrix, p, target, [strength], alone)
+        assert error == pytest.approx(expected)
+        error = _leave_one_out._error_at(matrix, p, target, strength, alone)
+        assert error == pytest.approx(expected)
+    constant = 0 * target
+    assert leave_one_out_error(matrix, p, constant, groups=alone)[0] == 0
+
+
+def test_copies_are_groups():
+    rows = random(5, 2, 3)
+    assert groups_of_copies(rows) is None
+    copies = rows[[0, 1, 0, 2, 1, 0]]
+    assert groups_of_copies(copies).tolist() == [0, 1, 0, 2, 1, 0]
+    assert groups_of_copies(copies.astype(np.float32)).tolist() == [0, 1, 0, 2, 1, 0]
+    ends = np.where(np.arange(3) > 1, np.nan, copies)
+    assert groups_of_copies(ends).tolist() == [0, 1, 0, 2, 1, 0]
+    assert groups_of_copies(copies[:, :, ::2]).tolist() == [0, 1, 0, 2, 1, 0]
+    assert groups_of_copies(np.array([[0.0], [-0.0], [1.0]])).tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match="All 4 that were compared are equal"):
+        groups_of_copies(np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sets_are_chosen_by_the_error_of_groups(seed):
+    sets, _, sizes, y = make_groups(30, 14, seed=seed)
+    twice = np.repeat(np.arange(30), 2)
+    target, kernels = encode_target(y[twice], False), [kernel(s[twice]) for s in sets]
+    indices, errors = choose_sets(kernels, sizes, target, 3, groups=twice)
+    for k, error in enumerate(errors, start=1):
+        total = sum(kernels[i] for i in indices[:k])
+        count = sum(sizes[i] for i in indices[:k])
+        best, _ = leave_one_out_error(total, count, target, groups=twice)
+        assert error == pytest.approx(best)
+    assert choose_sets(kernels, sizes, target, 3)[1][-1] < errors[-1] / 2
 
 
 def exhaustive_choice(kernels, n_features, target, n_chosen):
@@ -153,7 +241,7 @@ def test_constant_targets_have_no_error(classifies):
     target = encode_target(np.full(9, 0.1), classifies)
     np.testing.assert_array_equal(target, 0)
     assert leave_one_out_error(kernels[0], sizes[0], target)[0] == 0
-    indices, errors = choose_groups(kernels, sizes, target, 3)
+    indices, errors = choose_sets(kernels, sizes, target, 3)
     assert len(set(indices)) == 3
     assert errors == [0, 0, 0]
 
@@ -161,7 +249,7 @@ def test_constant_targets_have_no_error(classifies):
 def test_two_rows_predict_each_other():
     features, target = np.array([[1.0, 2.0], [3.0, 5.0]]), encode_target([0, 1], True)
     assert leave_one_out_error(kernel(features), 2, target)[0] == pytest.approx(4)
-    indices, errors = choose_groups([kernel(features)], [2], target, 1)
+    indices, errors = choose_sets([kernel(features)], [2], target, 1)
     assert indices == [0]
     assert errors == pytest.approx([4])
 
@@ -176,7 +264,7 @@ def test_one_row_has_no_error():
 def test_few_groups_are_those_of_an_exhaustive_choice(seed, classifies):
     _, kernels, sizes, y = make_groups(40, 10, seed=seed)
     target = encode_target(y > 0 if classifies else y, classifies)
-    indices, errors = choose_groups(kernels, sizes, target, 4)
+    indices, errors = choose_sets(kernels, sizes, target, 4)
     expected_indices, expected_errors = exhaustive_choice(kernels, sizes, target, 4)
     assert indices == expected_indices
     np.testing.assert_allclose(errors, expected_errors, rtol=1e-10)
@@ -186,7 +274,7 @@ def test_few_groups_are_those_of_an_exhaustive_choice(seed, classifies):
 def test_groups_that_matter_are_among_many(seed):
     groups, kernels, sizes, _ = make_groups(60, 40, seed=seed)
     target = encode_target(groups[7][:, :3] + groups[31][:, :3], False)
-    indices, errors = choose_groups(kernels, sizes, target, 2)
+    indices, errors = choose_sets(kernels, sizes, target, 2)
     assert sorted(indices) == [7, 31]
     expected_indices, expected_errors = exhaustive_choice(kernels, sizes, target, 2)
     assert indices == expected_indices
@@ -198,7 +286,7 @@ def test_groups_that_matter_are_among_many(seed):
 def test_no_group_is_better_at_the_strength_before(seed, classifies):
     _, kernels, sizes, y = make_groups(40, 20, seed=seed)
     target = encode_target(y > 0 if classifies else y, classifies)
-    indices, errors = choose_groups(kernels, sizes, target, 4)
+    indices, errors = choose_sets(kernels, sizes, target, 4)
     total, count = sum(kernels), sum(sizes)
     for step, error in enumerate(errors):
         _, strength = leave_one_out_error(total, count, target)
@@ -222,9 +310,9 @@ def test_error_at_one_strength_is_that_over_strengths():
 def test_groups_in_single_precision():
     _, kernels, sizes, y = make_groups(40, 14)
     target = encode_target(y, False)
-    indices, errors = choose_groups(kernels, sizes, target, 5)
+    indices, errors = choose_sets(kernels, sizes, target, 5)
     singles = (matrix.astype(np.float32) for matrix in kernels)
-    single_indices, single_errors = choose_groups(singles, sizes, target, 5)
+    single_indices, single_errors = choose_sets(singles, sizes, target, 5)
     assert single_indices == indices
     np.testing.assert_allclose(single_errors, errors, atol=1e-5)
 
@@ -232,8 +320,8 @@ def test_groups_in_single_precision():
 def test_groups_beside_chosen_ones():
     _, kernels, sizes, y = make_groups(25, 14)
     target = encode_target(y, False)
-    indices, errors = choose_groups(kernels, sizes, target, 5)
-    rest = choose_groups(kernels, sizes, target, 3, chosen=indices[:2])
+    indices, errors = choose_sets(kernels, sizes, target, 5)
+    rest = choose_sets(kernels, sizes, target, 3, chosen=indices[:2])
     assert rest[0] == indices[2:]
     np.testing.assert_allclose(rest[1], errors[2:])
 
@@ -242,9 +330,9 @@ def test_groups_end_when_all_are_chosen():
     _, kernels, sizes, y = make_groups(10, 4)
     target = encode_target(y, False)
     originals = [matrix.copy() for matrix in kernels]
-    indices, errors = choose_groups(np.array(kernels), sizes, target, 9)
+    indices, errors = choose_sets(np.array(kernels), sizes, target, 9)
     assert sorted(indices) == [0, 1, 2, 3]
     assert len(errors) == 4
     np.testing.assert_array_equal(kernels, originals)
-    assert choose_groups(kernels, sizes, target, 2, chosen=range(4)) == ([], [])
-    assert choose_groups([], [], target, 2) == ([], [])
+    assert choose_sets(kernels, sizes, target, 2, chosen=range(4)) == ([], [])
+    assert choose_sets([], [], target, 2) == ([], [])
