@@ -94,7 +94,8 @@ class Learner:
     def find_starts(self, task: FitTask | None = None) -> tuple[list[Start], bool]:
         """Return the starts, the most promising first, and whether all was searched.
 
-        A search that is interrupted returns the best start it has met.
+        A search that is interrupted returns the best start it has met. Where the bank can
+        have none of those that were found, its own start is the only one.
 
         Parameters
         ----------
@@ -120,8 +121,8 @@ class Learner:
             report=report,
         )
         search.end()
-        starts = [Start(*start) for start in found]
-        return (starts, True) if completed else (starts[:1] or [own], False)
+        starts = [Start(*start) for start in found] or [own]
+        return (starts, True) if completed else (starts[:1], False)
 
     def learn(
         self,

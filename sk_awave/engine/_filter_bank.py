@@ -185,7 +185,7 @@ class FilterBank(nn.Module):
         self.register_buffer("_lost", lost, persistent=False)
         made = self().detach()
         fits = made.shape == filters.shape
-        error = _deviation(made, filters) if fits else math.inf
+        error = deviation(made, filters) if fits else math.inf
         if not error <= _TOLERANCE:
             raise ValueError(
                 f"parametrization={parametrization!r} cannot represent these filters "
@@ -394,7 +394,7 @@ def _warn_if_inexact(filters: Tensor) -> None:
         )
 
 
-def _deviation(filters: Tensor, target: Tensor) -> float:
+def deviation(filters: Tensor, target: Tensor) -> float:
     """Return the largest difference, whatever the sign of the high-pass pair."""
     low, high = (filters - target)[..., ::2, :], (filters - target)[..., 1::2, :]
     flipped = (filters + target)[..., 1::2, :]

@@ -14,9 +14,11 @@ from sk_awave.engine._filter_bank import (
     FilterBank,
     Fixed,
     biorthogonal_wavelets,
+    deviation,
     library_filters,
 )
-from sk_awave.engine._lattice import Orthogonal, angles_to_lowpass, lowpass_to_angles
+from sk_awave.engine._growth import BEAM, Report, distinct, grow
+from sk_awave.engine._lattice import Orthogonal, lowpass_to_angles
 from sk_awave.engine._objective import BATCH_SIZE, Objective
 
 #: The strategies by which starts are found, besides taking the named wavelet.
@@ -28,12 +30,9 @@ SCREEN_ROWS, N_RANDOM = 32, 256
 #: How far random parameters are from those of the start, for banks without angles.
 SPREAD = 0.3
 
-#: What is called after each part of a search, with the best of those it compared: its
-#: name, their number, and its value relative to that of the Haar wavelet.
-Report = Callable[[str, int, float], object]
-
-#: How many banks the growing lattice keeps, and over how many angles it extends each.
-BEAM, GRID = 32, 24
+#: The largest difference between the filters of a start and those that the bank has for
+#: it. Parameters of long filters are found to fewer digits than the filters have.
+NEARNESS = 1e-6
 
 
 def find_starts(
@@ -97,18 +96,37 @@ def find_starts(
         completed = False
     if not groups:
         return [], completed
-    labels, filters = _best(groups, score, n_starts)
-    parameters = (_parameters(bank, each) for each in filters)
-    return list(zip(labels, parameters, strict=True)), completed
+    held: dict[int, np.ndarray] = {}
+
+    def is_held(i: int, filters: Tensor) -> bool:
+        """Keep the parameters of filters that the bank can have; others are no start."""
+        parameters = _parameters(bank, filters)
+        if parameters is not None:
+            held[i] = parameters
+        return i in held
+
+    labels, _ = _best(groups, score, n_starts, is_held)
+    return list(zip(labels, held.values(), strict=True)), completed
 
 
 def _best(
-    groups: list[tuple[list[str], Tensor]], score: Callable, n: int
+    groups: list[tuple[list[str], Tensor]],
+    score: Callable,
+    n: int,
+    accepts: Callable[[int, Tensor], bool] = lambda *_: True,
 ) -> tuple[list[str], Tensor]:
-    """Return the names and filters of the best `n` that differ."""
+    """Return the names and filters of the best `n` that differ and are accepted.
+
+    Filters are offered with their number, the best first, until there are `n`.
+    """
     labels = [label for names, _ in groups for label in names]
     filters = torch.cat([filters for _, filters in groups])
-    chosen = _distinct(filters[:, ::2].flatten(1), score(filters)[0], n).tolist()
+    chosen = distinct(
+        filters[:, ::2].flatten(1),
+        score(filters)[0],
+        n,
+        lambda i: accepts(i, filters[i]),
+    ).tolist()
     return [labels[i] for i in chosen], filters[chosen]
 
 
@@ -208,10 +226,20 @@ def _screen(objective: Objective, rng: np.random.Generator) -> Callable:
     return screen
 
 
-def _parameters(bank: FilterBank, filters: Tensor) -> np.ndarray:
-    """Give every level and axis of a bank the same filters; return its parameters."""
-    one = bank.parametrization.right_inverse(filters.reshape(1, 1, *filters.shape))
-    return one.detach().expand(bank.original.shape).numpy().ravel()
+def _parameters(bank: FilterBank, filters: Tensor) -> np.ndarray | None:
+    """Give every level and axis of a bank the same filters; return its parameters.
+
+    They are None for filters that the bank cannot have: of these, `right_inverse` gives
+    the parameters of some others.
+    """
+    filters = filters.reshape(1, 1, *filters.shape)
+    try:
+        one = bank.parametrization.right_inverse(filters).detach()
+    except ValueError:
+        return None
+    if not deviation(bank.filters(one).detach(), filters) < NEARNESS:
+        return None
+    return one.expand(bank.original.shape).numpy().ravel()
 
 
 def library_starts(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -267,74 +295,3 @@ def biorthogonal_starts(
                 continue
             label = wavelet.name + f" shifted by {shift}" * (shift > 0)
             yield label, bank.original.detach()[0, 0].numpy()
-
-
-def grow(
-    function: Callable[[Tensor], tuple[Tensor, Tensor]],
-    n_rotations: int,
-    beam: int = BEAM,
-    report: Report = lambda *_: None,
-) -> tuple[Tensor, Tensor]:
-    """Grow lattices from Haar, one rotation at a time, keeping a beam of the best.
-
-    Parameters
-    ----------
-    function : callable
-        Maps free angles of shape (n, m), for any m, to values of shape (n,) and
-        gradients of shape (n, m).
-    n_rotations : int
-        M, half the number of taps.
-    beam : int
-        The number of banks kept at each length; three times as many are polished.
-    report : callable
-        See `Report`; by default nothing is reported.
-
-    Returns
-    -------
-    angles : tensor of shape (n, M - 1)
-        The polished banks, the best first.
-    values : tensor of shape (n,)
-    """
-    angles = torch.full((1, 1), math.pi / 4, dtype=torch.float64)
-    values, _ = function(angles[:, :0])
-    for _ in range(n_rotations - 1):
-        extended = _extend(angles)
-        scores, _ = function(extended[:, :-1])
-        chosen = extended[scores.argsort()[: 3 * beam], :-1]
-        polished, values = minimize_batch(function, chosen)
-        kept = _distinct(angles_to_lowpass(polished), values, beam)
-        values = values[kept]
-        last = math.pi / 4 - polished[kept].sum(1, keepdim=True)
-        angles = torch.cat([polished[kept], last], 1)
-        name = f"haar grown to {2 * angles.shape[1]} taps"
-        report(name, len(extended), float(values[0]))
-    return angles[:, :-1], values
-
-
-def _extend(angles: Tensor) -> Tensor:
-    """Add a rotation at either end, over a grid; its neighbour gives the angle back."""
-    grid = torch.arange(GRID, dtype=angles.dtype, device=angles.device) * math.pi / GRID
-    angles = angles.repeat_interleave(GRID, 0)
-    new = grid.repeat(len(angles) // GRID).unsqueeze(1)
-    after = torch.cat([angles[:, :-1], angles[:, -1:] - new, new], 1)
-    before = torch.cat([new, angles[:, :1] - new, angles[:, 1:]], 1)
-    return torch.cat([after, before])
-
-
-def _distinct(filters: Tensor, values: Tensor, n: int) -> Tensor:
-    """Return the indices of the best `n` filters (m, K) that differ, up to sign."""
-    kept: list[int] = []
-    for i in values.argsort().tolist():
-        same = [
-            min(
-                (filters[i] - filters[j]).abs().max(),
-                (filters[i] + filters[j]).abs().max(),
-            )
-            < 0.01
-            for j in kept
-        ]
-        if not any(same):
-            kept.append(i)
-        if len(kept) == n:
-            break
-    return torch.tensor(kept, device=filters.device)

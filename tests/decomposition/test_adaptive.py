@@ -25,7 +25,7 @@ from torch import nn
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
 from sk_awave.attribution import Teacher
 from sk_awave.engine import BFGS, Adam, FilterTerm, Free, SignalTerm
-from sk_awave.engine._lattice import orthogonal_filters
+from sk_awave.engine._lattice import Orthogonal, orthogonal_filters
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import Sparsity
 
@@ -1025,3 +1025,37 @@ def test_a_bank_of_the_users_own(ecg):
     clone(own).set_params(init="random", random_state=0, warm_start=True).fit(ecg)
     with pytest.raises(ValueError, match="cannot represent these filters"):
         clone(own).set_params(wavelet="bior2.2").fit(ecg)
+
+
+class SubFamily(torch.nn.Module):
+    """Orthonormal filters of six taps by one angle: few library wavelets are in it."""
+
+    tags = frozenset({"reconstructs", "orthonormal"})
+
+    def forward(self, original):
+        return Orthogonal()(torch.cat([original, -original], -1))
+
+    def right_inverse(self, filters):
+        return Orthogonal().right_inverse(filters)[..., :1]
+
+
+@pytest.mark.parametrize("init", ["library", "random", "best"])
+@pytest.mark.parametrize("n_init", [1, 5])
+def test_starts_are_what_their_names_say(ecg, init, n_init):
+    """A start that the bank cannot have is dropped: it would be that of other filters."""
+    filters = SubFamily()(torch.tensor([[[0.7]]], dtype=torch.float64))[0, 0].numpy()
+    wavelet = pywt.Wavelet("mine", filter_bank=[list(taps) for taps in filters])
+    transformer = AdaptiveWaveletTransformer(
+        wavelet, level=2, parametrization=SubFamily(), init=init, n_init=n_init
+    )
+    transformer.set_params(max_iter=0, random_state=0).fit(ecg)
+    for start in transformer.starts_:
+        name, *words = start["wavelet"].split()
+        if name not in pywt.wavelist(kind="discrete") or "(grown)" in words:
+            continue
+        shift = int(words[-1]) if "shifted" in words else 0
+        taps = np.array(pywt.Wavelet(name).rec_lo)[:: -1 if "reversed" in words else 1]
+        taps = np.pad(taps, (shift, 6 - len(taps) - shift))
+        named = pywt.Wavelet(name, orthogonal_filters(torch.from_numpy(taps)).tolist())
+        alone = AdaptiveWaveletTransformer(named, level=2, max_iter=0).fit(ecg)
+        assert start["loss_before"] == pytest.approx(alone.loss_curve_[0])
