@@ -319,6 +319,22 @@ def test_who_serves(monkeypatch, has_kernel):
 
 
 @needs_kernel
+@pytest.mark.parametrize("shape", [(40,), (12, 9)])
+def test_results_go_to_places_that_are_not_contiguous(shape):
+    """The kernel writes rows one behind the other, whatever the strides of a place."""
+    layout, filters, x, flat = make_case(shape, 2, "db2", "symmetric", 5)
+    analysis, _ = kernels(layout, filters)
+    for function, rows in ((analysis.apply, x), (analysis.T.apply, flat)):
+        expected = function(rows)
+        wide = torch.zeros(*expected.shape, 3, dtype=expected.dtype)
+        place = wide[..., 1]
+        assert not place.is_contiguous()
+        assert function(rows, place) is place
+        assert torch.equal(place, expected)
+        assert (wide[..., ::2] == 0).all()
+
+
+@needs_kernel
 def test_the_kernel_serves_the_transformer(monkeypatch):
     for cls in (Cascade, Whole):
         monkeypatch.setattr(cls, "apply", None)
