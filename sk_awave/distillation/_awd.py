@@ -13,7 +13,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sk_awave.distillation._base import BaseAWD
-from sk_awave.distillation._report import trainable_net
+from sk_awave.distillation._checks import check_numbers
+from sk_awave.distillation._predictions import output_labels
+from sk_awave.distillation._training import net_to_train
 from sk_awave.utils._sklearn import l1_logistic_regression
 
 #: The teacher of those who have none.
@@ -212,17 +214,18 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 
     def _teacher_target(self, y):
         """Return the targets of the teacher: nets of skorch take indices only."""
-        net = trainable_net(self.teacher)
+        net = net_to_train(self.teacher)
         if net is None:
             return y
         codes = np.unique(y, return_inverse=True)[1]
         # A net with a threshold is a binary one, whose loss takes floats.
         return codes.astype(np.float32) if hasattr(net, "threshold") else codes
 
-    def _ask(self, model, y):
-        teacher = super()._ask(model, y)
-        if trainable_net(self.teacher) is not None:
-            teacher.classes_ = np.unique(y)
+    def _ask(self, model, X, y):
+        teacher, labels = super()._ask(model, X, y), np.unique(y)
+        if net_to_train(self.teacher) is not None:
+            teacher.classes_ = np.arange(len(labels))  # by `_teacher_target`
+        teacher.classes_ = output_labels(teacher, X, labels)
         return teacher
 
     def _default_teacher(self):
@@ -328,15 +331,14 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     _parameter_constraints = {**BaseAWD._parameter_constraints}
 
     def _check_y(self, y):
-        y = column_or_1d(y, warn=True)
-        return check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        return check_numbers(y)
 
     def _default_teacher(self):
         mlp = MLPRegressor(**_MLP, random_state=self.random_state)
         return _of_scaled_target(make_pipeline(StandardScaler(), mlp))
 
     def _default_head(self):
-        lasso = LassoCV(alphas=np.logspace(-3, 0, 10), tol=1e-3)
+        lasso = LassoCV(alphas=np.logspace(-3, 0, 10), tol=1e-3, max_iter=10_000)
         return make_pipeline(StandardScaler(), _of_scaled_target(lasso))
 
 

@@ -84,7 +84,8 @@ def _score_fold(model, X, y, ratios, train, test, fold):
     teacher = model._fit_teacher(X_train, y_train)
     transformer = model._wavelet_transformer()
     learner = find_learner(transformer)
-    learner = clone(learner).set_params(teacher=model._ask(teacher, y_train))
+    teacher = model._ask(teacher, X_train, y_train)
+    learner = clone(learner).set_params(teacher=teacher)
     scores = []
     for wavelet in learn_ratios(learner, X_train, y_train, ratios, fold):
         drop_teachers(wavelet)
