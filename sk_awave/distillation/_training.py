@@ -89,7 +89,14 @@ def _feeding(net, input_shape):
 
     def replace(net):
         methods = _methods(net, input_shape, caught, hooks)
-        methods["__sklearn_clone__"] = lambda: replace(type(net).__sklearn_clone__(net))
+
+        def cloned():
+            _restore(net, methods)  # what is in vars counts as parameters of a net
+            clone = type(net).__sklearn_clone__(net)
+            vars(net).update(methods)
+            return replace(clone)
+
+        methods["__sklearn_clone__"] = cloned
         vars(net).update(methods)
         replaced.append((net, methods))
         return net
@@ -99,12 +106,16 @@ def _feeding(net, input_shape):
         yield
     finally:
         for net, methods in replaced:
-            for name in methods:
-                del vars(net)[name]
+            _restore(net, methods)
         for hook in hooks:
             hook.remove()
     if caught:
         raise caught[0]
+
+
+def _restore(net, methods):
+    for name in methods:
+        del vars(net)[name]
 
 
 def _methods(net, input_shape, caught, hooks):
