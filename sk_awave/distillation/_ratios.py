@@ -1,6 +1,7 @@
 """The strength of the attributions, chosen by the scores of students."""
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
@@ -92,7 +93,11 @@ def _score_fold(model, X, y, ratios, train, test, fold):
         nested = nest(transformer, wavelet, X_train, y_train)
         features, head = model._fit_student(nested, X_train, y_train)
         scorer = check_scoring(head, scoring=model.scoring)
-        scores.append(scorer(head, features.transform(X[test]), y[test]))
+        tested = features.transform(X[test])
+        # There is no metadata, but a pipeline that ends with a TransformedTargetRegressor
+        # fails to route it to its score.
+        with config_context(enable_metadata_routing=False):
+            scores.append(scorer(head, tested, y[test]))
     return scores
 
 

@@ -16,6 +16,7 @@ from sk_awave.attribution._estimators import unfreeze
 from sk_awave.decomposition import WaveletTransformer
 from sk_awave.distillation._nesting import wavelet_of, with_wavelet
 from sk_awave.distillation._predictions import TeacherPredictor, warn_of_other_units
+from sk_awave.distillation._training import needs_training
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -185,7 +186,7 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
         teacher_scores = [score(truth, predicted) for truth, predicted, _ in taught]
         contenders["teacher"] = (teacher_scores, teachers[-1])
         fidelity = float(np.mean([score(predicted, own) for _, predicted, own in taught]))
-        if not classifies:
+        if not classifies and not needs_training(model.teacher):
             truth, predicted, _ = map(np.concatenate, zip(*taught, strict=True))
             warn_of_other_units(truth, predicted, np.mean(teacher_scores))
     for name, baseline in _baselines(model, wavelet, wavelets).items():

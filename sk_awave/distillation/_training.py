@@ -127,7 +127,12 @@ def _methods(net, input_shape, caught, hooks):
     def prepared(x, **fit_params):
         if isinstance(x, torch.Tensor):
             x = prepare_input(x, net.module_, input_shape)
-        return infer(x, **fit_params)
+        try:
+            return infer(x, **fit_params)
+        except (torch.cuda.OutOfMemoryError, NotImplementedError):
+            raise
+        except (RuntimeError, TypeError, LookupError, AttributeError) as error:
+            raise ValueError(_failure(net, x, error)) from error
 
     def watched(*args, **kwargs):
         try:
@@ -145,6 +150,17 @@ def _methods(net, input_shape, caught, hooks):
         return net
 
     return {"infer": prepared, "fit_loop": watched, "initialize_criterion": matched}
+
+
+def _failure(net, x, error):
+    shape = tuple(getattr(x, "shape", ()))[1:]
+    return (
+        f"The teacher, a {type(net).__name__}, fails in training on samples of shape "
+        f"{shape}: {error}. If it expects another shape, such as {(1, *shape)} where it "
+        f"has a channel axis, pass Teacher(net, input_shape={(1, *shape)}). If it takes a "
+        "dict or several inputs, train it yourself, and pass a function of one tensor, "
+        "such as Teacher(lambda x: net.module_({'x': x}))."
+    )
 
 
 def _match_target(criterion, args):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
@@ -254,3 +255,12 @@ def test_an_interrupted_search_leaves_the_estimator_as_it_was(data, monkeypatch)
 )
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+def test_metadata_routing_may_be_on(data):
+    """scikit-learn's routing fails in a pipeline that ends with a transformed target."""
+    X, y = data
+    search = model(Ridge(), estimator=None)
+    expected = clone(search).fit(X, y).scores_
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(search.fit(X, y).scores_, expected)

@@ -367,6 +367,23 @@ def test_input_shape_counts_in_training(shape, dtype, wrap):
         other.fit(X, NUMBERS)
 
 
+class OfDict(nn.Linear):
+    def forward(self, x):
+        return super().forward(x["x"])
+
+
+class OfTwo(nn.Linear):
+    def forward(self, x, mask):
+        return super().forward(x * mask)
+
+
+@pytest.mark.parametrize("module", [OfDict, OfTwo, Cnn])
+def test_untrained_nets_of_other_inputs_are_explained(module):
+    model = regressor(regression_net(module))
+    with pytest.raises(ValueError, match=r"The teacher, .* samples of shape \(16,\): .*"):
+        model.fit(X, NUMBERS)
+
+
 class Two(nn.Linear):
     def __init__(self):
         super().__init__(LENGTH, 2)
