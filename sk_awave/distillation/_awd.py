@@ -48,10 +48,10 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         The model to distil. An estimator, such as a skorch net, is cloned and trained in
         `fit`, so in each fold of a cross-validation. The targets of a skorch net are
         indices into ``classes_``. If the model is already trained, pass it in a
-        `FrozenEstimator` or a `Teacher`, or as a module or a function. A `Teacher` also
-        sets the method and the target; its model need not be trained yet. By default, the
-        teacher is a small :class:`~sklearn.neural_network.MLPClassifier` on scaled
-        samples.
+        `FrozenEstimator` or a `Teacher`, or as a module or a function. Its classes are
+        labels, or indices of the sorted labels. A `Teacher` also sets the method and the
+        target; its model need not be trained yet. By default, the teacher is a small
+        `MLPClassifier` on scaled samples.
 
     transformer : transformer, default=None
         The wavelet transform to learn. A clone of it is fitted. By default it is
@@ -250,8 +250,9 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     ----------
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
-        The model to distil, as in `AWDClassifier`. By default, the teacher is a small
-        :class:`~sklearn.neural_network.MLPRegressor` on scaled samples and targets.
+        The model to distil, as in `AWDClassifier`. One with several outputs needs
+        ``Teacher(model, target=...)``. By default, the teacher is a small `MLPRegressor`
+        on scaled samples and targets.
 
     transformer : transformer, default=None
         The wavelet transform to learn, as in `AWDClassifier`.

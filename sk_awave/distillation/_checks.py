@@ -40,7 +40,8 @@ def warn_of_idle_parameters(model, learner):
     learner : transformer
         The one that learns from the teacher, if it is an AdaptiveWaveletTransformer.
     """
-    name, kind = type(model).__name__, type(learner).__name__
+    name = type(model).__name__
+    kind = type(model.transformer if learner is None else learner).__name__
     reasons = {}
     if model.ratios is None:
         reasons = dict.fromkeys(("cv", "scoring"), "there are no ratios to choose.")

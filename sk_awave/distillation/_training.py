@@ -157,8 +157,8 @@ def _failure(net, x, error):
     return (
         f"The teacher, a {type(net).__name__}, fails in training on samples of shape "
         f"{shape}: {error}. If it expects another shape, such as {(1, *shape)} where it "
-        f"has a channel axis, pass Teacher(net, input_shape={(1, *shape)}). If it takes a "
-        "dict or several inputs, train it yourself, and pass a function of one tensor, "
+        f"has a channel axis, pass Teacher(net, input_shape={(1, *shape)}). If it takes "
+        "a dict or several inputs, train it yourself, and pass a function of one tensor, "
         "such as Teacher(lambda x: net.module_({'x': x}))."
     )
 

@@ -429,6 +429,7 @@ def test_regression_of_several_outputs_needs_a_target(make):
         (AdaptiveSubbandPooling(level=1, n_candidates=2), "AdaptiveSubbandPooling"),
         (FrozenEstimator(haar().fit(X)), "FrozenEstimator"),
         (make_pipeline(haar()), "Pipeline"),
+        (SubbandPooling(), "SubbandPooling"),
     ],
 )
 def test_a_teacher_that_nothing_learns_from(transformer, kind):
@@ -436,6 +437,12 @@ def test_a_teacher_that_nothing_learns_from(transformer, kind):
     with pytest.warns(UserWarning, match=f"teacher has no effect: {kind} does not learn"):
         model.fit(X, NUMBERS)
     regressor(None, transformer=transformer).fit(X, NUMBERS)
+
+
+def test_features_that_learn_wavelets_of_their_own():
+    model = AWDRegressor(Ridge(), features=AdaptiveSubbandPooling(n_candidates=2))
+    with pytest.raises(ValueError, match=r"AdaptiveSubbandPooling has none. Give it as"):
+        model.fit(X, NUMBERS)
 
 
 def test_a_teacher_of_the_transformer_gives_way():
