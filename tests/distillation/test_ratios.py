@@ -22,6 +22,7 @@ from sk_awave import (
 from sk_awave.engine._objective import Objective
 
 RATIOS = [0.0, 0.3, 3.0]
+FIXED = {"transformer": WaveletTransformer("db3", level=2)}
 
 pytestmark = pytest.mark.filterwarnings("ignore:level=2 is too high:UserWarning")
 
@@ -209,14 +210,15 @@ def test_errors(data, params, error, message):
 @pytest.mark.parametrize(
     "params, name, reason",
     [
-        ({"transformer": WaveletTransformer("db3", level=2)}, "ratios", "is fixed"),
+        (FIXED | {"teacher": None}, "ratios", "is fixed"),
+        (FIXED | {"ratios": None, "cv": None}, "teacher", "does not learn"),
         ({"ratios": None}, "cv", "there are no ratios"),
         ({"ratios": None, "cv": None, "scoring": "r2"}, "scoring", "there are no"),
     ],
 )
 def test_parameters_that_change_nothing_warn(data, params, name, reason):
     with pytest.warns(UserWarning, match=f"^{name} has no effect: .*{reason}") as record:
-        model(**params).fit(*data)
+        model(**{"teacher": cubic} | params).fit(*data)
     assert record[0].filename == __file__
 
 
