@@ -49,8 +49,8 @@ class TeacherPredictor:
 
     def predict(self, X):
         """Return labels, or the numbers of a regression, of shape (n_samples,)."""
-        X = validate_signals(self.model, X, reset=False)
-        chunks = as_tensor(X).split(max(1, _CHUNK_SIZE // X[0].size))
+        rows = as_tensor(validate_signals(self.model, X, reset=False))
+        chunks = rows.split(max(1, _CHUNK_SIZE // rows[0].numel()))
         with torch.no_grad():  # copies: a teacher may work in place
             outputs = [self.teacher.outputs(x.clone()).cpu() for x in chunks]
         outputs = torch.cat(outputs).numpy()

@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from sklearn.base import clone
@@ -85,10 +86,10 @@ def _feeding(net, input_shape):
         which a TransformedTargetRegressor trains instead.
     input_shape : tuple of int or None
     """
-    caught, replaced, hooks = [], [], []
+    caught, replaced, undo = [], [], []
 
     def replace(net):
-        methods = _methods(net, input_shape, caught, hooks)
+        methods = _methods(net, input_shape, caught, undo)
 
         def cloned():
             _restore(net, methods)  # what is in vars counts as parameters of a net
@@ -107,8 +108,8 @@ def _feeding(net, input_shape):
     finally:
         for net, methods in replaced:
             _restore(net, methods)
-        for hook in hooks:
-            hook.remove()
+        for restore in undo:
+            restore()
     if caught:
         raise caught[0]
 
@@ -118,7 +119,7 @@ def _restore(net, methods):
         del vars(net)[name]
 
 
-def _methods(net, input_shape, caught, hooks):
+def _methods(net, input_shape, caught, undo):
     """Return the methods of a net that are replaced, by their names."""
     from sk_awave.engine._adam import is_stop_request
 
@@ -144,9 +145,13 @@ def _methods(net, input_shape, caught, hooks):
 
     def matched():
         initialize()
-        if isinstance(net.criterion_, torch.nn.Module):
-            # Not in get_loss: a net's own may change the outputs before it compares them.
-            hooks.append(net.criterion_.register_forward_pre_hook(_match_target))
+        criterion = net.criterion_
+        # Not in get_loss: a net's own may change the outputs before it compares them.
+        if isinstance(criterion, torch.nn.Module):
+            undo.append(criterion.register_forward_pre_hook(_match_target).remove)
+        else:
+            net.criterion_ = lambda *args: criterion(*_match_target(criterion, args))
+            undo.append(partial(setattr, net, "criterion_", criterion))
         return net
 
     return {"infer": prepared, "fit_loop": watched, "initialize_criterion": matched}

@@ -320,6 +320,19 @@ def test_the_net_is_left_as_it_would_be_alone():
     assert not hasattr(net, "module_")
 
 
+class SquaredError:
+    """A criterion that is no module."""
+
+    def __call__(self, outputs, target):
+        return (outputs - target).square().mean()
+
+
+def test_a_criterion_may_be_no_module():
+    model = fitted(regressor(regression_net(criterion=SquaredError)), np.float64)
+    assert r2_score(NUMBERS, TeacherPredictor(model, X, NUMBERS).predict(X)) > 0.99
+    assert isinstance(model.teacher_.criterion_, SquaredError)
+
+
 @pytest.mark.parametrize("integer", [False, True])
 def test_integers_are_a_target_of_regression(integer):
     y = np.round(4 * NUMBERS).astype(int if integer else float)
