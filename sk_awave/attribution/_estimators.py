@@ -1,5 +1,7 @@
 """Fitted scikit-learn models as chains of differentiable functions of tensors."""
 
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +54,57 @@ def is_skorch_net(model):
     return hasattr(model, "initialized_") and is_skorch_class(model)
 
 
+def first_step(model):
+    """Return the estimator that a model hands its samples to."""
+    while (inner := _inner(model, 0)) is not None:
+        model = inner
+    return model
+
+
+def last_step(model):
+    """Return the estimator that makes the predictions of a model."""
+    while (inner := _inner(model, -1)) is not None:
+        model = inner
+    return model
+
+
+def _inner(model, place):
+    """Return the step at a place of a pipeline, or what a model wraps, or None."""
+    if isinstance(model, FrozenEstimator):
+        return model.estimator
+    if isinstance(model, TransformedTargetRegressor):
+        return getattr(model, "regressor_", model.regressor)
+    if not isinstance(model, Pipeline):
+        return None
+    steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+    return steps[place] if steps else None
+
+
+def takes_rows(model):
+    """Tell estimators that want a row of each sample from those that take any shape."""
+    step = first_step(model)
+    if is_skorch_class(step) or not hasattr(step, "__sklearn_tags__"):
+        return not is_skorch_class(step)
+    tags = step.__sklearn_tags__()
+    return not (tags.no_validation or tags.input_tags.three_d_array)
+
+
+def read_threshold(model):
+    """Return the value above which a single output means the second of two classes.
+
+    Only skorch's binary nets can set it; their outputs are logits or probabilities.
+    """
+    net = last_step(model)
+    threshold = getattr(net, "threshold", None)
+    if threshold is None or not is_skorch_net(net):
+        return 0.0 if is_classifier(net) else None
+    is_logit = isinstance(net.criterion_, torch.nn.BCEWithLogitsLoss)
+    if not is_logit or net.predict_nonlinearity is None:
+        return float(threshold)
+    with np.errstate(divide="ignore"):
+        return float(np.log(threshold) - np.log1p(-threshold))
+
+
 def estimator_stages(model):
     """Turn a fitted estimator to the functions that map samples to its outputs.
 
@@ -78,7 +131,12 @@ def estimator_stages(model):
     model = unfreeze(model)
     if isinstance(model, Pipeline):
         *transformers, (_, last) = model.steps
-        return [*affine_stages(transformers), *estimator_stages(last)]
+        first = []
+        if transformers and not takes_rows(model):
+            (_, step), *transformers = transformers
+            check_is_fitted(step)
+            first = [UnvalidatedStep(unfreeze(step))]
+        return [*first, *affine_stages(transformers), *estimator_stages(last)]
     check_is_fitted(model)
     if isinstance(model, TransformedTargetRegressor):
         return [*estimator_stages(model.regressor_), _target_stage(model.transformer_)]
@@ -99,40 +157,83 @@ def affine_stages(steps):
             yield _probe_transformer(transformer)
 
 
+class UnvalidatedStep:
+    """A first step of a pipeline that takes samples of any shape, as an affine map.
+
+    What the map is depends on the shape of a sample, which its ``n_features_in_`` does
+    not tell. So the step is probed at each evaluation.
+
+    Parameters
+    ----------
+    transformer : transformer
+    """
+
+    def __init__(self, transformer):
+        self.transformer = transformer
+        with suppress(AttributeError, ValueError, IndexError, RuntimeError):
+            # What is not affine on rows is refused at once, as other steps are.
+            if _try_probe(transformer.transform, transformer.n_features_in_) is None:
+                raise TypeError(_not_affine(_STEPS_RULE, transformer))
+
+    def __call__(self, x):
+        """Map samples of any shape."""
+        transform, shape = self.transformer.transform, tuple(x.shape[1:])
+        n_in = math.prod(shape)
+        try:
+            out_shape = np.shape(transform(np.zeros((1, *shape))))[1:]
+            stage = _try_probe(lambda rows: transform(rows.reshape(-1, *shape)), n_in)
+        except (AttributeError, ValueError, IndexError) as error:
+            raise TypeError(_not_affine(_STEPS_RULE, self.transformer)) from error
+        if stage is None:
+            raise TypeError(_not_affine(_STEPS_RULE, self.transformer))
+        return stage(x).reshape(len(x), *out_shape)
+
+
+_STEPS_RULE = (
+    "The steps of a pipeline before its last must be affine, as StandardScaler and PCA "
+    "are"
+)
+
+_TARGET_RULE = (
+    "The transformer of a TransformedTargetRegressor must be affine, as StandardScaler is"
+)
+
+
+#: The stages that are not modules.
+STAGES = Affine, Activation, UnvalidatedStep
+
+
 def _probe_transformer(transformer):
     check_is_fitted(transformer)
-    return _probe(
-        transformer,
-        "transform",
-        "The steps of a pipeline before its last must be affine, as StandardScaler and "
-        "PCA are",
-    )
+    return _probe(transformer, "transform", _STEPS_RULE)
 
 
 def _target_stage(transformer):
-    return _probe(
-        transformer,
-        "inverse_transform",
-        "The transformer of a TransformedTargetRegressor must be affine, as "
-        "StandardScaler is",
-    )
+    return _probe(transformer, "inverse_transform", _TARGET_RULE)
 
 
 def _probe(transformer, method, rule):
     """Return the affine map that a method of a fitted transformer is."""
     bare = without_feature_names(transformer)
     try:
-        with np.errstate(all="ignore"):  # the probes need not suit what is not affine
-            stage = probe_affine(getattr(bare, method), bare.n_features_in_)
-        cause = None
+        stage, cause = _try_probe(getattr(bare, method), bare.n_features_in_), None
     except (AttributeError, ValueError) as error:
         stage, cause = None, error
     if stage is None:
-        raise TypeError(
-            f"{rule}, and {type(transformer).__name__} is not. Pass a differentiable "
-            "function from tensors to outputs instead."
-        ) from cause
+        raise TypeError(_not_affine(rule, transformer)) from cause
     return stage
+
+
+def _try_probe(function, n_in):
+    with np.errstate(all="ignore"):  # the probes need not suit what is not affine
+        return probe_affine(function, n_in)
+
+
+def _not_affine(rule, transformer):
+    return (
+        f"{rule}, and {type(transformer).__name__} is not. Pass a differentiable "
+        "function from tensors to outputs instead."
+    )
 
 
 def _iter_layers(model):

@@ -1,5 +1,6 @@
 """Evaluation of the stages of a teacher: their mode, their input and their output."""
 
+import math
 import threading
 from contextlib import contextmanager, nullcontext
 from itertools import chain
@@ -43,11 +44,46 @@ def first_tensor(module):
     return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
 
 
+def prepare_input(x, model, input_shape=None):
+    """Bring samples to the shape, the device and the dtype that a model expects.
+
+    Parameters
+    ----------
+    x : tensor of shape (n_samples, ...)
+    model : nn.Module or callable
+        The dtype and the device are those of the parameters of a module.
+    input_shape : tuple of int, default=None
+        The shape of a sample; by default it is left as it is.
+
+    Returns
+    -------
+    tensor
+    """
+    if input_shape is not None:
+        if math.prod(input_shape) != math.prod(x.shape[1:]):
+            raise ValueError(
+                f"input_shape={input_shape} has {math.prod(input_shape)} values, but X "
+                f"has samples of shape {tuple(x.shape[1:])}."
+            )
+        x = x.reshape(len(x), *input_shape)
+    like = first_tensor(model) if isinstance(model, nn.Module) else None
+    return x if like is None else x.to(like.device, like.dtype)
+
+
+def match_target(outputs, target):
+    """Bring a target to the shape and the dtype of the outputs that it is compared with.
+
+    Outputs of shape (n, 1) and a target of shape (n,) would be broadcast to (n, n).
+    Classes, of which there are fewer than outputs, are left as they are.
+    """
+    tensors = isinstance(outputs, torch.Tensor) and isinstance(target, torch.Tensor)
+    if not tensors or outputs.numel() != target.numel():
+        return target
+    return target.reshape(outputs.shape).to(outputs.dtype)
+
+
 def apply_stage(stage, x):
-    """Apply a stage to `x`, brought to the device and dtype of a module."""
-    like = first_tensor(stage) if isinstance(stage, nn.Module) else None
-    if like is not None:
-        x = x.to(like.device, like.dtype)
+    """Apply a stage to `x`, and say what is wrong if it fails."""
     try:
         outputs = stage(x)
     except (torch.cuda.OutOfMemoryError, NotImplementedError):

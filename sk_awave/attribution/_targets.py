@@ -91,8 +91,8 @@ class Targets:
         if self.word == "auto" and self._is_regressor:
             raise ValueError(
                 "target='auto' is the largest of several outputs, which means nothing "
-                f"for a regressor, and the teacher is one with {n_outputs} outputs. Set "
-                "target to an index, a list of them, or 'all'."
+                f"for a regressor, and the teacher is one with {n_outputs} outputs. Pass "
+                "Teacher(model, target=...) with an index, a list of them, or 'all'."
             )
         return outputs.argmax(1).unsqueeze(0)
 

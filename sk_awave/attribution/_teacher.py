@@ -1,6 +1,5 @@
 """A trained model as a differentiable function, with a method and a target."""
 
-import math
 from inspect import signature
 from numbers import Integral, Real
 
@@ -9,9 +8,11 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from sk_awave.attribution._estimators import (
+    STAGES,
     estimator_stages,
     is_skorch_class,
-    is_skorch_net,
+    read_threshold,
+    takes_rows,
     unfreeze,
 )
 from sk_awave.attribution._evaluation import (
@@ -20,6 +21,7 @@ from sk_awave.attribution._evaluation import (
     check_outputs,
     evaluating,
     first_tensor,
+    prepare_input,
     read_classes,
 )
 from sk_awave.attribution._paths import METHODS
@@ -81,7 +83,8 @@ class Teacher:
 
     input_shape : tuple of int, default=None
         The shape of a sample that the model expects, such as ``(n_channels, length)``, if
-        it differs from the shape in `X`. Models of scikit-learn always get flat rows.
+        it differs from the shape in `X`. Models of scikit-learn always get flat rows; in
+        a pipeline, it is the shape that the net at its end expects.
 
     method : str or callable, default="saliency"
         One of the methods above, or a function of (forward, x, target) that returns a
@@ -117,6 +120,10 @@ class Teacher:
     ----------
     classes_ : ndarray of shape (n_classes,) or None
         The class labels, if the model has any.
+
+    threshold : float or None
+        The value above which the only output of a binary classifier means its second
+        class. None for modules and functions.
 
     is_regressor : bool
         True if the model is known to be a regressor.
@@ -189,7 +196,7 @@ class Teacher:
         model = unfreeze(model)
         self.input_shape = check_input_shape(input_shape)
         self._ask(method=method, target=target, n_steps=n_steps, noise_level=noise_level)
-        self.classes_ = None
+        self.classes_ = self.threshold = None
         self.is_regressor = False
         self._takes_rows, self.untrained = False, None
         if isinstance(model, nn.Module):
@@ -199,7 +206,8 @@ class Teacher:
                 self._stages = estimator_stages(model)
             except NotFittedError:
                 self._stages, self.untrained = [], model
-            self._takes_rows = not is_skorch_net(model)
+            self._takes_rows = takes_rows(model)
+            self.threshold = read_threshold(model)
             self.is_regressor = is_regressor(model)
             self.classes_ = read_classes(model)
         elif callable(model) and not isinstance(model, type):
@@ -276,10 +284,11 @@ class Teacher:
                 f"The {self._name} of this Teacher is not fitted yet. Fit it first, or "
                 "give it to AWDClassifier or AWDRegressor, which train it."
             )
-        n_samples, outputs = len(x), self._reshape(x)
+        n_samples, outputs = len(x), x.flatten(1) if self._takes_rows else x
         with evaluating(self._modules()):
             for stage in self._stages:
-                outputs = apply_stage(stage, outputs)
+                shape = None if isinstance(stage, STAGES) else self.input_shape
+                outputs = apply_stage(stage, prepare_input(outputs, stage, shape))
         return check_outputs(outputs, n_samples)
 
     @property
@@ -287,19 +296,6 @@ class Teacher:
         """The device of the parameters of the model; None if it has none."""
         likes = (first_tensor(module) for module in self._modules())
         return next((like.device for like in likes if like is not None), None)
-
-    def _reshape(self, x):
-        """Bring samples to the shape that the model sees."""
-        if self._takes_rows:
-            return x.flatten(1)
-        if self.input_shape is None:
-            return x
-        if math.prod(self.input_shape) != math.prod(x.shape[1:]):
-            raise ValueError(
-                f"input_shape={self.input_shape} has {math.prod(self.input_shape)} "
-                f"values, but X has samples of shape {tuple(x.shape[1:])}."
-            )
-        return x.reshape(len(x), *self.input_shape)
 
     def _modules(self):
         return [stage for stage in self._stages if isinstance(stage, nn.Module)]

@@ -13,8 +13,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
 from sk_awave.distillation._base import BaseAWD
+from sk_awave.distillation._checks import check_numbers
+from sk_awave.distillation._predictions import output_labels
 from sk_awave.distillation._ratios import check_size
-from sk_awave.distillation._report import trainable_net
+from sk_awave.distillation._training import net_to_train
 from sk_awave.utils._sklearn import l1_logistic_regression
 
 #: The teacher of those who have none.
@@ -47,10 +49,10 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
         The model to distil. An estimator, such as a skorch net, is cloned and trained in
         `fit`, so in each fold of a cross-validation. The targets of a skorch net are
         indices into ``classes_``. If the model is already trained, pass it in a
-        `FrozenEstimator` or a `Teacher`, or as a module or a function. A `Teacher` also
-        sets the method and the target; its model need not be trained yet. By default, the
-        teacher is a small :class:`~sklearn.neural_network.MLPClassifier` on scaled
-        samples.
+        `FrozenEstimator` or a `Teacher`, or as a module or a function. Its classes are
+        labels, or indices of the sorted labels. A `Teacher` also sets the method and the
+        target; its model need not be trained yet. By default, the teacher is a small
+        `MLPClassifier` on scaled samples.
 
     transformer : transformer, default=None
         The wavelet transform to learn. A clone of it is fitted. By default it is
@@ -214,17 +216,18 @@ class AWDClassifier(ClassifierMixin, BaseAWD):
 
     def _teacher_target(self, y):
         """Return the targets of the teacher: nets of skorch take indices only."""
-        net = trainable_net(self.teacher)
+        net = net_to_train(self.teacher)
         if net is None:
             return y
         codes = np.unique(y, return_inverse=True)[1]
         # A net with a threshold is a binary one, whose loss takes floats.
         return codes.astype(np.float32) if hasattr(net, "threshold") else codes
 
-    def _ask(self, model, y):
-        teacher = super()._ask(model, y)
-        if trainable_net(self.teacher) is not None:
-            teacher.classes_ = np.unique(y)
+    def _ask(self, model, X, y):
+        teacher, labels = super()._ask(model, X, y), np.unique(y)
+        if net_to_train(self.teacher) is not None:
+            teacher.classes_ = np.arange(len(labels))  # by `_teacher_target`
+        teacher.classes_ = output_labels(teacher, X, labels)
         return teacher
 
     def _default_teacher(self):
@@ -249,8 +252,9 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     ----------
     teacher : estimator, FrozenEstimator, Teacher, torch.nn.Module or callable, \
             default=None
-        The model to distil, as in `AWDClassifier`. By default, the teacher is a small
-        :class:`~sklearn.neural_network.MLPRegressor` on scaled samples and targets.
+        The model to distil, as in `AWDClassifier`. One with several outputs needs
+        ``Teacher(model, target=...)``. By default, the teacher is a small `MLPRegressor`
+        on scaled samples and targets.
 
     transformer : transformer, default=None
         The wavelet transform to learn, as in `AWDClassifier`.
@@ -330,8 +334,7 @@ class AWDRegressor(RegressorMixin, BaseAWD):
     _parameter_constraints = {**BaseAWD._parameter_constraints}
 
     def _check_y(self, y):
-        y = column_or_1d(y, warn=True)
-        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        y = check_numbers(y)
         check_size(self, len(y), 5, "in all")
         return y
 
@@ -340,7 +343,7 @@ class AWDRegressor(RegressorMixin, BaseAWD):
         return _of_scaled_target(make_pipeline(StandardScaler(), mlp))
 
     def _default_head(self):
-        lasso = LassoCV(alphas=np.logspace(-3, 0, 10), tol=1e-3)
+        lasso = LassoCV(alphas=np.logspace(-3, 0, 10), tol=1e-3, max_iter=10_000)
         return make_pipeline(StandardScaler(), _of_scaled_target(lasso))
 
 

@@ -10,6 +10,7 @@ from sklearn.base import (
     BaseEstimator,
     MetaEstimatorMixin,
     clone,
+    is_regressor,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -23,17 +24,17 @@ from sklearn.utils.validation import (
 from sk_awave.attribution import TransformImportance
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import AdaptiveWaveletTransformer
-from sk_awave.distillation._interrupts import ctrl_c_raises
+from sk_awave.distillation._checks import check_several_samples, warn_of_idle_parameters
 from sk_awave.distillation._nesting import drop_teachers, find_learner, wavelet_of
 from sk_awave.distillation._ratios import choose_ratio, learn_ratios, nest
 from sk_awave.distillation._report import DistillationReport, make_report
 from sk_awave.distillation._rounding import RoundingSelector
+from sk_awave.distillation._training import needs_training, train
 from sk_awave.feature_extraction import SubbandPooling
 from sk_awave.feature_extraction._base import check_features, features_of
 from sk_awave.utils._callbacks import CallbackSupportMixin, FitTask
 from sk_awave.utils._sklearn import StrOptions, fit_context
 from sk_awave.utils._validation import validate_signals
-from sk_awave.utils._warnings import warn
 
 #: What stands beside the coefficients; in their unit, which `RoundingSelector` needs.
 STATISTICS = ("absmax", "mean", "std")
@@ -103,11 +104,13 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         if isinstance(self.features, BaseEstimator):
             check_features(self.features, type(self).__name__)
         X = validate_signals(self, X, reset=True)
+        check_several_samples(self, X)
         y = self._check_y(y)
         check_consistent_length(X, y)
         transformer, fitted = clone(self._wavelet_transformer()), {}
-        learns = isinstance(find_learner(transformer), AdaptiveWaveletTransformer)
-        self._warn_of_idle_parameters(learns)
+        learner = find_learner(transformer)
+        learns = isinstance(learner, AdaptiveWaveletTransformer)
+        warn_of_idle_parameters(self, learner)
         searches = learns and self.ratios is not None
         task = FitTask.begin_fit(self, X, y, 2 + learns + searches)
         if searches:
@@ -175,7 +178,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         X = validate_signals(self, X, reset=False)
         importance = TransformImportance(
             wavelet_of(self.transformer_),
-            self._ask(self.teacher_, getattr(self, "classes_", None)),
+            self._ask(self.teacher_, X, getattr(self, "classes_", None)),
             random_state=self.random_state,
         )
         return importance.fit(X).attributions(X, y)
@@ -252,14 +255,12 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 return self._default_teacher().fit(X.reshape(len(X), -1), y)
         model = self.teacher
-        if isinstance(model, Teacher) and not model.is_trained:
-            model = model.untrained
-        is_trained = isinstance(model, (Teacher, FrozenEstimator))
-        if is_trained or not hasattr(model, "fit"):
+        if not needs_training(model):
             return model
-        model = clone(model)
-        with ctrl_c_raises(model):
-            return model.fit(X, self._teacher_target(y))
+        shape = None
+        if isinstance(model, Teacher):
+            model, shape = model.untrained, model.input_shape
+        return train(model, X, self._teacher_target(y), shape)
 
     def _learn(self, transformer, X, y, fitted, task):
         """Learn the wavelet from the fitted teacher; with a ratio, on the path to it.
@@ -270,7 +271,7 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
             The fitted transformer, without the teacher.
         """
         learner = find_learner(transformer)
-        learner.set_params(teacher=self._ask(fitted["teacher_"], y))
+        learner.set_params(teacher=self._ask(fitted["teacher_"], X, y))
         task.log("Learning the wavelet")
         if "ratio_" not in fitted:
             task.subtask("wavelet").fit(transformer, X, y)
@@ -288,27 +289,19 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
         features = self._make_features(transformer).fit(X, y)
         return features, clone(self._head()).fit(features.transform(X), y)
 
-    def _warn_of_idle_parameters(self, learns):
-        """Warn of parameters that were set and change nothing."""
-        reasons = {}
-        if self.ratios is None:
-            reasons = dict.fromkeys(("cv", "scoring"), "there are no ratios to choose.")
-        elif not learns:
-            reasons = {"ratios": "the wavelet is fixed."}
-        for name, reason in reasons.items():
-            if getattr(self, name) is not None:
-                warn(f"{name} has no effect: {reason}")
-
     def _teacher_target(self, y):
         """Return the target in the form that the teacher is trained on."""
         return y
 
-    def _ask(self, model, y):
+    def _ask(self, model, X, y):
         """Return a trained model as a teacher, with the user's method and target."""
         own = self.teacher
         if isinstance(own, Teacher) and not own.is_trained:
-            return own.replace(model=model)
-        return as_teacher(model)
+            teacher = own.replace(model=model)
+        else:
+            teacher = as_teacher(model).replace()  # the user's own is left as it is
+        teacher.is_regressor |= is_regressor(self)
+        return teacher
 
     def _wavelet_transformer(self):
         if self.transformer is not None:

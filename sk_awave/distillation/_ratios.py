@@ -3,6 +3,7 @@
 from copy import copy
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
@@ -119,14 +120,19 @@ def _score_fold(model, X, y, ratios, train, test, fold):
     teacher = model._fit_teacher(X_train, y_train)
     transformer = model._wavelet_transformer()
     learner = find_learner(transformer)
-    learner = clone(learner).set_params(teacher=model._ask(teacher, y_train))
+    teacher = model._ask(teacher, X_train, y_train)
+    learner = clone(learner).set_params(teacher=teacher)
     scores = []
     for wavelet in learn_ratios(learner, X_train, y_train, ratios, fold):
         drop_teachers(wavelet)
         nested = nest(transformer, wavelet, X_train, y_train)
         features, head = model._fit_student(nested, X_train, y_train)
         scorer = check_scoring(head, scoring=model.scoring)
-        scores.append(scorer(head, features.transform(X[test]), y[test]))
+        tested = features.transform(X[test])
+        # There is no metadata, but a pipeline that ends with a TransformedTargetRegressor
+        # fails to route it to its score.
+        with config_context(enable_metadata_routing=False):
+            scores.append(scorer(head, tested, y[test]))
     return scores
 
 

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-import torch
 from sklearn.base import clone, is_classifier
-from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sk_awave.attribution._estimators import unfreeze
-from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import WaveletTransformer
 from sk_awave.distillation._nesting import wavelet_of, with_wavelet
+from sk_awave.distillation._predictions import TeacherPredictor, warn_of_other_units
+from sk_awave.distillation._training import needs_training
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -179,13 +178,17 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
     contenders = {"student": (scores, student)}
     fidelity, best = None, ()
     if hasattr(student, "teacher_"):
+        teachers = [TeacherPredictor(fitted, X, y) for fitted in students]
         taught = [
-            (y[test], teacher_predict(fitted, X[test]), fitted.predict(X[test]))
-            for fitted, (_, test) in zip(students, folds, strict=True)
+            (y[test], teacher.predict(X[test]), fitted.predict(X[test]))
+            for teacher, fitted, (_, test) in zip(teachers, students, folds, strict=True)
         ]
-        teacher_scores = [score(truth, teacher) for truth, teacher, _ in taught]
-        contenders["teacher"] = (teacher_scores, _TeacherModel(student))
-        fidelity = float(np.mean([score(teacher, own) for _, teacher, own in taught]))
+        teacher_scores = [score(truth, predicted) for truth, predicted, _ in taught]
+        contenders["teacher"] = (teacher_scores, teachers[-1])
+        fidelity = float(np.mean([score(predicted, own) for _, predicted, own in taught]))
+        if not classifies and not needs_training(model.teacher):
+            truth, predicted, _ = map(np.concatenate, zip(*taught, strict=True))
+            warn_of_other_units(truth, predicted, np.mean(teacher_scores))
     for name, baseline in _baselines(model, wavelet, wavelets).items():
         baseline_scores, fitted = run(baseline)
         contenders[name] = (baseline_scores, fitted[-1])
@@ -205,55 +208,6 @@ def make_report(model, X, y, *, cv, wavelets, n_jobs):
         n_coeffs=layout and layout.n_coeffs,
         n_values=student.n_features_in_,
     )
-
-
-def teacher_predict(model, X):
-    """Predict by the teacher of a fitted model, whatever it is.
-
-    Parameters
-    ----------
-    model : AWDClassifier or AWDRegressor
-    X : ndarray of shape (n_samples, ...)
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-    """
-    teacher = model.teacher_
-    if hasattr(teacher, "predict"):
-        flat = model.teacher is None
-        predicted = np.ravel(teacher.predict(X.reshape(len(X), -1) if flat else X))
-        return model.classes_[predicted] if _are_indices(predicted, model) else predicted
-    with torch.no_grad():
-        outputs = as_teacher(teacher).outputs(torch.as_tensor(X)).cpu().numpy()
-    if not is_classifier(model):
-        return outputs[:, 0]
-    chosen = outputs.argmax(1) if outputs.shape[1] > 1 else outputs[:, 0] > 0
-    return model.classes_[chosen.astype(int)]
-
-
-def trainable_net(teacher):
-    """Return the skorch net that a teacher is, or ends with, if it is to be trained."""
-    teacher = teacher.untrained if isinstance(teacher, Teacher) else teacher
-    while isinstance(teacher, Pipeline):
-        teacher = teacher.steps[-1][1]
-    frozen = isinstance(teacher, FrozenEstimator)
-    return teacher if hasattr(teacher, "forward_iter") and not frozen else None
-
-
-def _are_indices(predicted, model):
-    """Tell whether a teacher predicts indices of labels, as nets do."""
-    if trainable_net(model.teacher) is not None:
-        return is_classifier(model)
-    words = is_classifier(model) and not np.issubdtype(model.classes_.dtype, np.number)
-    return words and predicted.dtype.kind in "iu"
-
-
-class _TeacherModel:
-    """The teacher of a model, to be timed as the others are."""
-
-    def __init__(self, model):
-        self.predict = lambda X: teacher_predict(model, X)
 
 
 class _FixedWavelet(WaveletTransformer):
@@ -281,7 +235,8 @@ def _baselines(model, wavelet, wavelets):
         "signal_shape": (*channels, *layout.signal_shape),
     }
 
-    model = clone(model).set_params(ratios=None, cv=None, scoring=None)
+    idle = dict.fromkeys(("teacher", "ratios", "cv", "scoring"))
+    model = clone(model).set_params(**idle)
 
     def fixed(name):
         return with_wavelet(model._wavelet_transformer(), _FixedWavelet(name, **shared))

@@ -81,8 +81,15 @@ class BaseOfBands(BaseContainer):
 
 
 def check_features(features, name):
-    """Raise ValueError if what summarises a learned wavelet has one of its own."""
-    own = features.get_params(deep=False).get("transformer")
+    """Raise ValueError if features cannot summarise a learned wavelet."""
+    params = features.get_params(deep=False)
+    if "transformer" not in params:
+        raise ValueError(
+            f"The 'features' of {name} must summarise its own wavelet, by a parameter "
+            f"'transformer' as that of SubbandPooling, and {type(features).__name__} has "
+            f"none. Give it as the 'transformer' of {name}."
+        )
+    own = params["transformer"]
     if own is not None:
         raise ValueError(
             f"The 'features' of {name} summarise its own wavelet, so that their "

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from skorch.utils import data_from_dataset, is_dataset, to_tensor
 
-from sk_awave.attribution._evaluation import evaluating
+from sk_awave.attribution._evaluation import evaluating, match_target, prepare_input
 from sk_awave.neural_network._penalties import PENALTIES
 from sk_awave.neural_network._region import Region, band_weights
 from sk_awave.utils._sklearn import (
@@ -56,9 +56,10 @@ class PenalizedNet:
         X : array-like, tensor, dict or skorch.dataset.Dataset
             The samples, or ``{"X": samples, "mask": masks}``. Masks have the shape of the
             samples, with 1 for values that must not be used. A sample has no penalty if
-            its mask is all zeros or NaN.
+            its mask is all zeros or NaN. Samples are cast to the dtype of the module.
         y : array-like or tensor
-            The targets, in the form that skorch expects.
+            The targets, in the form that skorch expects. Those of a regression are
+            brought to the shape and the dtype of the outputs.
         **fit_params
             Parameters of the ``fit`` of skorch.
 
@@ -99,10 +100,14 @@ class PenalizedNet:
 
     def infer(self, x, **fit_params):
         """Evaluate the module on the samples of a batch, without its masks."""
-        return super().infer(_split(x)[0], **fit_params)
+        x = _split(x)[0]
+        if isinstance(x, torch.Tensor):
+            x = prepare_input(x, self.module_)
+        return super().infer(x, **fit_params)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; in training it includes the penalty."""
+        y_true = match_target(y_pred, y_true)
         loss = super().get_loss(y_pred, y_true, X, training)
         if not training or self.alpha == 0:
             return loss
@@ -165,7 +170,7 @@ class PenalizedNet:
     def _penalty(self, X):
         """Return the penalty of a batch."""
         samples, masks = _split(X)
-        x = to_tensor(samples, device=self.device)
+        x = prepare_input(to_tensor(samples, device=self.device), self.module_)
         weights = torch.as_tensor(self.weights_ if masks is None else masks).to(x)
         region = Region(weights.nan_to_num(), self.transformer_)
         with evaluating([self.module_]):

@@ -5,6 +5,7 @@ outputs. The net is in eval mode, so that it is one and the same function in all
 """
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sk_awave.attribution._split import contextual_parts
 
@@ -22,7 +23,8 @@ def gradient(forward, x, region):
     signs is the sum of squares, and one backward pass serves for all outputs.
     """
     x = x.detach().requires_grad_()
-    outputs = forward(x)
+    with sdpa_kernel(SDPBackend.MATH):  # other kernels of attention have one derivative
+        outputs = forward(x)
     signs = 2 * torch.randint_like(outputs, 2) - 1
     (slope,) = torch.autograd.grad((signs * outputs).sum(), x, create_graph=True)
     fixed = slope.detach()

@@ -5,10 +5,11 @@ import signal
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback
 from torch import nn
@@ -60,13 +61,18 @@ def interrupt_net(monkeypatch):
     monkeypatch.setattr(Net, "calls", 0)
 
 
-@pytest.mark.parametrize("in_pipeline", [False, True])
-def test_a_net_does_not_swallow_it(interrupt_net, in_pipeline):
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda net: net,
+        lambda net: make_pipeline(FunctionTransformer(), net),
+        lambda net: TransformedTargetRegressor(net, transformer=StandardScaler()),
+    ],
+)
+def test_a_net_does_not_swallow_it(interrupt_net, wrap):
     net = FlatTarget(Net, max_epochs=5, verbose=0, train_split=None)
-    if in_pipeline:
-        net = make_pipeline(FunctionTransformer(), net)
     with pytest.raises(KeyboardInterrupt):
-        awd(net).fit(X, Y[:, 0])
+        awd(wrap(net)).fit(X, Y[:, 0])
     assert Net.calls == 3
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
@@ -22,6 +23,7 @@ from sk_awave.distillation import _ratios
 from sk_awave.engine._objective import Objective
 
 RATIOS = [0.0, 0.3, 3.0]
+FIXED = {"transformer": WaveletTransformer("db3", level=2)}
 
 pytestmark = pytest.mark.filterwarnings("ignore:level=2 is too high:UserWarning")
 
@@ -209,14 +211,15 @@ def test_errors(data, params, error, message):
 @pytest.mark.parametrize(
     "params, name, reason",
     [
-        ({"transformer": WaveletTransformer("db3", level=2)}, "ratios", "is fixed"),
+        (FIXED | {"teacher": None}, "ratios", "is fixed"),
+        (FIXED | {"ratios": None, "cv": None}, "teacher", "does not learn"),
         ({"ratios": None}, "cv", "there are no ratios"),
         ({"ratios": None, "cv": None, "scoring": "r2"}, "scoring", "there are no"),
     ],
 )
 def test_parameters_that_change_nothing_warn(data, params, name, reason):
     with pytest.warns(UserWarning, match=f"^{name} has no effect: .*{reason}") as record:
-        model(**params).fit(*data)
+        model(**{"teacher": cubic} | params).fit(*data)
     assert record[0].filename == __file__
 
 
@@ -300,3 +303,12 @@ def test_too_few_samples_for_folds_that_nobody_chose(data):
     few = model(cv=None, estimator=None)
     with pytest.raises(ValueError, match="at least 5 samples in all, but n_samples=4"):
         few.fit(X[:6], y[:6])  # of which a fold trains on four
+
+
+def test_metadata_routing_may_be_on(data):
+    """scikit-learn's routing fails in a pipeline that ends with a transformed target."""
+    X, y = data
+    search = model(Ridge(), estimator=None)
+    expected = clone(search).fit(X, y).scores_
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(search.fit(X, y).scores_, expected)

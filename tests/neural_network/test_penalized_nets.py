@@ -318,6 +318,29 @@ def test_masks_of_another_shape(data):
         classifier().fit({"X": data[0], "mask": data[0][:, :3]}, data[1])
 
 
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+@pytest.mark.parametrize("region", [BANDS, MASK])
+def test_signals_and_targets_of_any_dtype_and_shape(shape, dtype, region, data):
+    """Targets of one axis would be broadcast against outputs of two."""
+    X = data[0].astype("float64")
+    y = np.round(4 * X[:, 5]).astype(dtype)
+    params = {"alpha": 0.1} | PARAMS | region
+    net = PenalizedNetRegressor(nn.Linear(LENGTH, 1), **params)
+    alone = trained(net, data[0], y[:, None].astype("float32"))
+    own = trained(net, X, y.reshape(shape))
+    torch.testing.assert_close(weights_of(own), weights_of(alone))
+    np.testing.assert_array_equal(own.predict(X), alone.predict(data[0]))
+    double = PenalizedNetRegressor(nn.Linear(LENGTH, 1).double(), **params)
+    assert trained(double, data[0], y.reshape(shape)).predict(X).dtype == np.float64
+
+
+def test_a_classifier_takes_signals_of_double_precision(data):
+    net = trained(classifier(**BANDS), data[0].astype("float64"), data[1])
+    alone = trained(classifier(**BANDS), *data)
+    torch.testing.assert_close(weights_of(net), weights_of(alone))
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("region", [BANDS, MASK])
 @pytest.mark.parametrize("penalty", ["removal", "gradient", "cd"])

@@ -105,3 +105,38 @@ def test_interactions_count(name):
     published, _ = contextual_parts(net, x, region.part(x)[None])
     assert published.item() == 0
     assert PENALTIES[name](net, x, region).item() == pytest.approx(1)
+
+
+class Attention(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        if kind == "encoder":
+            self.attention = nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+        else:
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.head = nn.Linear(LENGTH, 1)
+
+    def forward(self, x):
+        x = x.unflatten(1, (-1, 4))
+        if isinstance(self.attention, nn.MultiheadAttention):
+            x = self.attention(x, x, x, need_weights=False)[0]
+        else:
+            x = self.attention(x)
+        return self.head(x.flatten(1))
+
+
+@pytest.mark.parametrize("kind", ["encoder", "attention"])
+def test_gradients_of_attention_have_derivatives(kind, x):
+    """The kernels that attention prefers have no second derivative."""
+    torch.manual_seed(0)
+    net = Attention(kind).double().eval()
+    region = Region(torch.ones(LENGTH).double())
+    names = [name for name, _ in net.named_parameters()]
+
+    def penalty(*values):
+        params = dict(zip(names, values, strict=True))
+        forward = lambda x: torch.func.functional_call(net, params, x)  # noqa: E731
+        return gradient(forward, x, region)
+
+    values = [p.detach().requires_grad_() for p in net.parameters()]
+    assert torch.autograd.gradcheck(penalty, values, fast_mode=True)
