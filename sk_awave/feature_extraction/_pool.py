@@ -10,9 +10,12 @@ from sk_awave.feature_extraction._bands import cut_segments
 from sk_awave.feature_extraction._compiled import compute_compiled
 from sk_awave.feature_extraction._place import Place
 from sk_awave.feature_extraction._statistics import (
+    IN_UNITS,
+    ROUNDING,
     STATISTICS,
     Learned,
     statistic_names,
+    without_rounding,
 )
 
 #: The quantiles that are thresholds by default.
@@ -66,7 +69,7 @@ class Pool:
                     f"to 1. Got {getattr(self, name)!r} instead."
                 )
 
-    def fit(self, parts, n_samples):
+    def fit(self, parts, n_samples, bands, magnitudes=None):
         """Learn scales and thresholds.
 
         Parameters
@@ -75,23 +78,42 @@ class Pool:
             The bands of parts of the signals.
         n_samples : int
             The number of all signals.
+        bands : sequence of Band
+        magnitudes : list of ndarrays of shape (n_channels, 1), default=None
+            The root mean squares of what the bands are computed from. By default it is
+            the approximation of the level above: its energy is that of all bands that
+            are not finer.
 
         Returns
         -------
         self : Pool
         """
-        thinned = [[_thin(band, n_samples) for band in bands] for bands in parts]
+        parts = self._checked(parts)
+        thinned = [[_thin(band, n_samples) for band in part] for part in parts]
         by_channel = [np.concatenate(band, axis=1) for band in zip(*thinned, strict=True)]
+        epsilon = float(np.finfo(by_channel[0].dtype).eps)
         largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
         unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
         by_channel = [band / unit for band in by_channel]  # for squares to fit
-        count = sum(band.shape[1] for band in by_channel)
-        sums = [np.square(band).sum(1, keepdims=True) for band in by_channel]
-        scale = unit * np.sqrt(np.sum(sums, axis=0) / count)
-        scale = np.where(scale > 0, scale, 1.0)
+        counts = np.array([[[band.shape[1]]] for band in by_channel])
+        sums = np.array([np.square(b).sum(1, keepdims=True) for b in by_channel])
+
+        def rms(which):
+            return unit * np.sqrt(sums[which].sum(0) / counts[which].sum(0))
+
+        levels = np.array([band.level for band in bands])
+        if magnitudes is None:
+            magnitudes = [rms(levels >= level) for level in levels]
+        scales = _scales(rms, np.array([b.kind == "detail" for b in bands]), epsilon)
         self.learned = [
-            Learned(scale, unit * np.quantile(band, self.thresholds, axis=1).T)
-            for band in by_channel
+            Learned(
+                scale,
+                unit * np.quantile(band, self.thresholds, axis=1).T,
+                unit * np.abs(band).mean(1, keepdims=True),
+                magnitude,
+                epsilon,
+            )
+            for scale, band, magnitude in zip(scales, by_channel, magnitudes, strict=True)
         ]
         return self
 
@@ -120,10 +142,13 @@ class Pool:
                 part = band[(..., *place)]
                 part = part.reshape(*part.shape[:2], -1)
                 known = compute_compiled(part, self, learned)
-                pooled += [
-                    known[s] if s in known else self._compute(s, part, name, learned)
-                    for s in self.statistics
-                ]
+                for s in self.statistics:
+                    if s not in known:
+                        known[s] = self._compute(s, part, name, learned)
+                    if s in IN_UNITS:
+                        rounding = learned.rounding(part.dtype)
+                        known[s] = without_rounding(known[s], rounding)
+                    pooled.append(known[s])
         pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
         return pooled.reshape(len(pooled), -1)
 
@@ -138,6 +163,13 @@ class Pool:
             for value in statistic_names(statistic, _size(place), self)
         ]
 
+    def _checked(self, parts):
+        """Yield parts; raise ValueError if a band cannot be cut into the segments."""
+        for bands in parts:
+            for band in bands:
+                cut_segments(band.shape[2:], tuple(self.segments))
+            yield bands
+
     def _compute(self, statistic, coeffs, band_name, learned):
         """Compute a statistic of a band; raise ValueError where it overflows."""
         with np.errstate(all="ignore"):
@@ -149,6 +181,19 @@ class Pool:
                 f"{coeffs.dtype}. Scale X{instead}."
             )
         return values
+
+
+def _scales(rms, is_detail, epsilon):
+    """Return the unit of the logarithms of each band.
+
+    Details have their own, for the mean of the signals is in the approximation alone.
+    Where details are nothing but rounding errors they have that of all bands.
+    """
+    whole = rms(np.ones_like(is_detail))
+    details = rms(is_detail) if is_detail.any() else whole
+    details = np.where(details > ROUNDING * epsilon * whole, details, whole)
+    scales = [details if each else whole for each in is_detail]
+    return [np.where(scale > 0, scale, 1.0) for scale in scales]
 
 
 def _thin(band, n_rows):

@@ -25,7 +25,7 @@ class WaveletPool:
 
     def __init__(self, bands, pool, order):
         self.bands, self.pool, self.envelopes = bands, pool, None
-        self.kept = range(len(bands.names))
+        self.kept = list(range(len(bands.names)))
         if order == 2 and bands.layout.level:
             self.envelopes = Envelopes(bands)
             self.shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
@@ -53,9 +53,18 @@ class WaveletPool:
             self.shares.learned = list(compress(self.shares.learned, kept))
 
     def _fit(self, parts, same_parts, n_samples):
-        self.pool.fit(parts, n_samples)
-        if self.envelopes:
-            self.shares.fit(map(self.envelopes.compute, same_parts), n_samples)
+        layout, envelopes = self.bands.layout, self.envelopes
+        self.pool.fit(parts, n_samples, layout.bands)
+        if envelopes:
+            magnitudes = [learned.magnitude for learned in self.pool.learned]
+            magnitudes = dict(zip(layout.bands, magnitudes, strict=True))
+            self.shares.fit(
+                map(envelopes.compute, same_parts),
+                n_samples,
+                [b for _, b, _ in envelopes.pairs],
+                # The rounding errors of a band are those of its envelope.
+                [magnitudes[a] for a, _, _ in envelopes.pairs],
+            )
         return self
 
     def _compute(self, parts):
