@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import compress
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,9 +12,9 @@ from sk_awave.feature_extraction._compiled import compute_compiled
 from sk_awave.feature_extraction._place import Place
 from sk_awave.feature_extraction._statistics import (
     IN_UNITS,
-    ROUNDING,
     STATISTICS,
     Learned,
+    relative_error,
     statistic_names,
     without_rounding,
 )
@@ -35,6 +36,9 @@ class Pool:
         See `SubbandPooling`.
     learned : list of Learned
         The values that `fit` has learned from each band.
+    is_standardised : bool, default=False
+        True if the features will be standardised. Rounding errors are then taken for
+        zero, as they would become as large as other features.
     """
 
     statistics: tuple
@@ -43,6 +47,7 @@ class Pool:
     n_largest: int = 6
     quantiles: tuple = (0.25, 0.5, 0.75)
     learned: list = field(default_factory=list)
+    is_standardised: bool = False
 
     def check(self, owner):
         """Raise ValueError for settings that are not valid; `owner` has them."""
@@ -69,7 +74,7 @@ class Pool:
                     f"to 1. Got {getattr(self, name)!r} instead."
                 )
 
-    def fit(self, parts, n_samples, bands, magnitudes=None):
+    def fit(self, parts, n_samples, bands, sources=None):
         """Learn scales and thresholds.
 
         Parameters
@@ -79,10 +84,8 @@ class Pool:
         n_samples : int
             The number of all signals.
         bands : sequence of Band
-        magnitudes : list of ndarrays of shape (n_channels, 1), default=None
-            The root mean squares of what the bands are computed from. By default it is
-            the approximation of the level above: its energy is that of all bands that
-            are not finer.
+        sources : list of Learned, default=None
+            What was learned of the bands whose envelopes these are the bands of.
 
         Returns
         -------
@@ -91,29 +94,25 @@ class Pool:
         parts = self._checked(parts)
         thinned = [[_thin(band, n_samples) for band in part] for part in parts]
         by_channel = [np.concatenate(band, axis=1) for band in zip(*thinned, strict=True)]
-        epsilon = float(np.finfo(by_channel[0].dtype).eps)
+        error = relative_error(by_channel[0].dtype)
         largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
         unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
         by_channel = [band / unit for band in by_channel]  # for squares to fit
-        counts = np.array([[[band.shape[1]]] for band in by_channel])
-        sums = np.array([np.square(b).sum(1, keepdims=True) for b in by_channel])
-
-        def rms(which):
-            return unit * np.sqrt(sums[which].sum(0) / counts[which].sum(0))
-
-        levels = np.array([band.level for band in bands])
-        if magnitudes is None:
-            magnitudes = [rms(levels >= level) for level in levels]
-        scales = _scales(rms, np.array([b.kind == "detail" for b in bands]), epsilon)
         self.learned = [
             Learned(
-                scale,
+                unit * scale,
                 unit * np.quantile(band, self.thresholds, axis=1).T,
                 unit * np.abs(band).mean(1, keepdims=True),
-                magnitude,
-                epsilon,
+                source.magnitude if sources else unit * source[0],
+                source.variation if sources else unit * source[1],
+                error,
             )
-            for scale, band, magnitude in zip(scales, by_channel, magnitudes, strict=True)
+            for band, scale, source in zip(
+                by_channel,
+                _scales(by_channel, bands, error),
+                sources or _sources(by_channel, bands),
+                strict=True,
+            )
         ]
         return self
 
@@ -137,6 +136,8 @@ class Pool:
     def compute_part(self, bands, names):
         """Do the same of bands that are arrays of shape (n, n_channels, *band_shape)."""
         pooled = []
+        # The entropy has no unit: that of rounding errors would be large.
+        noise = _rounding_of_rows(bands) if "entropy" in self.statistics else None
         for band, name, learned in zip(bands, names, self.learned, strict=True):
             for place, _ in cut_segments(band.shape[2:], tuple(self.segments)):
                 part = band[(..., *place)]
@@ -144,8 +145,9 @@ class Pool:
                 known = compute_compiled(part, self, learned)
                 for s in self.statistics:
                     if s not in known:
-                        known[s] = self._compute(s, part, name, learned)
-                    if s in IN_UNITS:
+                        x = without_rounding(part, noise) if s == "entropy" else part
+                        known[s] = self._compute(s, x, name, learned)
+                    if s in IN_UNITS and self.is_standardised:
                         rounding = learned.rounding(part.dtype)
                         known[s] = without_rounding(known[s], rounding)
                     pooled.append(known[s])
@@ -183,17 +185,43 @@ class Pool:
         return values
 
 
-def _scales(rms, is_detail, epsilon):
-    """Return the unit of the logarithms of each band.
+def _scales(coeffs, bands, error):
+    """Return the unit of the logarithms of each band, of shape (n_channels, 1).
 
     Details have their own, for the mean of the signals is in the approximation alone.
     Where details are nothing but rounding errors they have that of all bands.
     """
-    whole = rms(np.ones_like(is_detail))
-    details = rms(is_detail) if is_detail.any() else whole
-    details = np.where(details > ROUNDING * epsilon * whole, details, whole)
-    scales = [details if each else whole for each in is_detail]
+    details = [c for c, band in zip(coeffs, bands, strict=True) if band.kind == "detail"]
+    whole, scale = _rms(coeffs), _rms(details or coeffs)
+    scale = np.where(scale > error * whole, scale, whole)
+    scales = [scale if band.kind == "detail" else whole for band in bands]
     return [np.where(scale > 0, scale, 1.0) for scale in scales]
+
+
+def _sources(coeffs, bands):
+    """Return root mean square and deviation of what each band is computed from.
+
+    This is the approximation of the level above. Its energy is that of all bands that
+    are not finer.
+    """
+    centred = [band - band.mean(1, keepdims=True) for band in coeffs]
+    not_finer = [[b.level >= band.level for b in bands] for band in bands]
+    return [
+        (_rms(compress(coeffs, which)), _rms(compress(centred, which)))
+        for which in not_finer
+    ]
+
+
+def _rms(coeffs):
+    """Return the root mean square of bands (n_channels, m), of shape (n_channels, 1)."""
+    return np.sqrt(np.square(np.concatenate([*coeffs], 1)).mean(1, keepdims=True))
+
+
+def _rounding_of_rows(bands):
+    """Return the size of rounding errors of each row, of shape (n, n_channels, 1)."""
+    flat = [np.abs(band.reshape(*band.shape[:2], -1)) for band in bands]
+    largest = np.max([band.max(axis=2, keepdims=True) for band in flat], axis=0)
+    return relative_error(largest.dtype) * largest
 
 
 def _thin(band, n_rows):

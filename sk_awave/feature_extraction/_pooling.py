@@ -61,8 +61,8 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
 
         - "share_above": the shares of the coefficients above thresholds. The thresholds
           are quantiles of the band over all training signals. Coefficients that differ
-          from a threshold by a rounding error, or by less than a millionth of the mean
-          absolute value of the band, are equal to it, and not above;
+          from a threshold by no more than a rounding error of float32 are equal to it,
+          and not above;
         - "positive_share": the share of the coefficients above zero, in the same way;
         - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
           value, the root mean square and the fourth root of the mean fourth power. Their

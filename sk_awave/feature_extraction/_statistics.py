@@ -27,14 +27,22 @@ DEFAULT_STATISTICS = (
 #: The floor of the scale-free logarithms, in units of the training data.
 FLOOR = 1e-3
 
-#: Coefficients this close to a threshold are equal to it, in units of the mean absolute
-#: value of the band. So are those of numbers that were rounded to float32 before.
-TIE = 1e-6
-
 #: The rounding errors of coefficients are below this, in units of the machine epsilon
-#: times the root mean square of what is transformed. The largest that were found are half
-#: of it, in nine levels of 30 taps.
-ROUNDING = 64
+#: times the root mean square of what is transformed.
+ROUNDING = 16
+
+#: The relative error of some of PyWavelets' filters, such as those of sym4. By it the
+#: details of a constant are not zero.
+FILTER_ERROR = 1e-12
+
+#: Coefficients this close to a threshold are equal to it, in units of the variation of
+#: what is transformed. It exceeds the rounding errors of float32, and float64 has the
+#: same margin: with two margins, coefficients between them would tell dtypes apart.
+TIE = 4 * ROUNDING * float(np.finfo(np.float32).eps)
+
+#: The largest margin in units of the mean absolute value of a band. Bands that are much
+#: weaker than their signals keep their shares in float64.
+LARGEST_TIE = 1e-3
 
 
 @dataclass
@@ -49,22 +57,23 @@ class Learned:
         Quantiles of the coefficients of this band.
     mean_abs : ndarray of shape (n_channels, 1)
         The mean absolute value of the coefficients of this band.
-    magnitude : ndarray of shape (n_channels, 1)
-        The root mean square of what the coefficients are computed from.
-    epsilon : float
-        The machine epsilon of the training data.
+    magnitude, variation : ndarrays of shape (n_channels, 1)
+        The root mean square and the standard deviation of what the coefficients are
+        computed from.
+    error : float
+        The `relative_error` of the training data.
     """
 
     scale: np.ndarray
     thresholds: np.ndarray
     mean_abs: np.ndarray | float = 0.0
     magnitude: np.ndarray | float = 0.0
-    epsilon: float = 0.0
+    variation: np.ndarray | float = 0.0
+    error: float = 0.0
 
     def rounding(self, dtype):
         """Return the size below which coefficients of a dtype may be rounding errors."""
-        epsilon = max(self.epsilon, float(np.finfo(dtype).eps))
-        return ROUNDING * epsilon * self.magnitude
+        return max(self.error, relative_error(dtype)) * self.magnitude
 
     def margin(self, dtype):
         """Return by how much a coefficient above a threshold must exceed it.
@@ -73,7 +82,13 @@ class Learned:
         margin their rounding errors would decide: the unit of the signals, the dtype and
         the processor.
         """
-        return TIE * self.mean_abs + self.rounding(dtype)
+        tie = np.minimum(TIE * self.variation, LARGEST_TIE * self.mean_abs)
+        return np.maximum(tie, self.rounding(dtype))
+
+
+def relative_error(dtype):
+    """Return the largest error of coefficients, relative to what is transformed."""
+    return ROUNDING * max(FILTER_ERROR, float(np.finfo(dtype).eps))
 
 
 def largest(coeffs, n_largest):
@@ -130,12 +145,8 @@ def log_energy(coeffs):
     return np.logaddexp(np.log(LOG_OFFSET), log)
 
 
-def entropy(coeffs, rounding=0.0):
-    """Return the Shannon entropy, in nats, of the coefficients' shares of the energy.
-
-    Coefficients that may be rounding errors are taken for zero.
-    """
-    coeffs = without_rounding(coeffs, rounding)
+def entropy(coeffs):
+    """Return the Shannon entropy, in nats, of the coefficients' shares of the energy."""
     squares = np.square(_normalise(coeffs)[0])
     total = squares.sum(axis=-1, keepdims=True)
     shares = squares / np.where(total > 0, total, 1)
@@ -196,7 +207,7 @@ STATISTICS = {
     "std": lambda c, pool, learned: std(c),
     "energy": lambda c, pool, learned: energy(c),
     "log_energy": lambda c, pool, learned: log_energy(c),
-    "entropy": lambda c, pool, learned: entropy(c, learned.rounding(c.dtype)),
+    "entropy": lambda c, pool, learned: entropy(c),
     "quantile": lambda c, pool, learned: quantile(c, pool.quantiles),
 }
 

@@ -56,15 +56,11 @@ class WaveletPool:
         layout, envelopes = self.bands.layout, self.envelopes
         self.pool.fit(parts, n_samples, layout.bands)
         if envelopes:
-            magnitudes = [learned.magnitude for learned in self.pool.learned]
-            magnitudes = dict(zip(layout.bands, magnitudes, strict=True))
-            self.shares.fit(
-                map(envelopes.compute, same_parts),
-                n_samples,
-                [b for _, b, _ in envelopes.pairs],
-                # The rounding errors of a band are those of its envelope.
-                [magnitudes[a] for a, _, _ in envelopes.pairs],
-            )
+            learned = dict(zip(layout.bands, self.pool.learned, strict=True))
+            seconds = map(envelopes.compute, same_parts)
+            pairs = [(learned[a], b) for a, b, _ in envelopes.pairs]
+            sources, details = zip(*pairs, strict=True)
+            self.shares.fit(seconds, n_samples, details, sources)
         return self
 
     def _compute(self, parts):

@@ -424,9 +424,10 @@ def test_scale_free_statistics_by_hand():
         thresholds=thresholds,
     ).fit(X)
     bands = pywt.wavedec(X, "db2", "zero", 2)
-    scale = np.sqrt(np.mean(np.concatenate(bands, axis=1) ** 2))
+    whole = np.sqrt(np.mean(np.concatenate(bands, axis=1) ** 2))
+    details = np.sqrt(np.mean(np.concatenate(bands[1:], axis=1) ** 2))
     expected = []
-    for c in bands:
+    for c, scale in zip(bands, (whole, details, details), strict=True):
         for q in np.quantile(c, thresholds):
             expected.append((c > q).mean(1))
         expected.append((c > 0).mean(1))
