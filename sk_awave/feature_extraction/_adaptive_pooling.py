@@ -342,8 +342,7 @@ class AdaptiveSubbandPooling(
         return sort_by_length(X.reshape(len(X), -1, *self._split[1]), is_missing)
 
     def _make_pool(self):
-        settings = self.statistics, self.segments, self.thresholds
-        return Pool(*settings, n_largest=1, is_standardised=True)
+        return Pool(self.statistics, self.segments, self.thresholds, n_largest=1)
 
     def _make_wavelet_pool(self, filters, order):
         layout = make_layout(

@@ -1,5 +1,6 @@
 """The features of one wavelet, and of several, compressed."""
 
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -24,7 +25,8 @@ class WaveletPool:
     """
 
     def __init__(self, bands, pool, order):
-        self.bands, self.pool, self.envelopes = bands, pool, None
+        self.bands, self.envelopes = bands, None
+        self.pool = replace(pool, is_standardised=True)  # by Compression
         self.kept = list(range(len(bands.names)))
         if order == 2 and bands.layout.level:
             self.envelopes = Envelopes(bands)
