@@ -102,7 +102,7 @@ class Pool:
             Learned(
                 unit * scale,
                 unit * np.quantile(band, self.thresholds, axis=1).T,
-                unit * np.abs(band).mean(1, keepdims=True),
+                unit * np.median(np.abs(band), axis=1, keepdims=True),
                 source.magnitude if sources else unit * source[0],
                 source.variation if sources else unit * source[1],
                 error,

@@ -40,8 +40,8 @@ FILTER_ERROR = 1e-12
 #: same margin: with two margins, coefficients between them would tell dtypes apart.
 TIE = 4 * ROUNDING * float(np.finfo(np.float32).eps)
 
-#: The largest margin in units of the mean absolute value of a band. Bands that are much
-#: weaker than their signals keep their shares in float64.
+#: The largest such margin, in units of the median absolute value of the band. Bands that
+#: are much weaker than their signals keep their shares in float64.
 LARGEST_TIE = 1e-3
 
 
@@ -55,8 +55,8 @@ class Learned:
         The unit of the logarithms; see `SubbandPooling`.
     thresholds : ndarray of shape (n_channels, n_thresholds)
         Quantiles of the coefficients of this band.
-    mean_abs : ndarray of shape (n_channels, 1)
-        The mean absolute value of the coefficients of this band.
+    median_abs : ndarray of shape (n_channels, 1)
+        The median absolute value of the coefficients of this band.
     magnitude, variation : ndarrays of shape (n_channels, 1)
         The root mean square and the standard deviation of what the coefficients are
         computed from.
@@ -66,7 +66,7 @@ class Learned:
 
     scale: np.ndarray
     thresholds: np.ndarray
-    mean_abs: np.ndarray | float = 0.0
+    median_abs: np.ndarray | float = 0.0
     magnitude: np.ndarray | float = 0.0
     variation: np.ndarray | float = 0.0
     error: float = 0.0
@@ -82,7 +82,7 @@ class Learned:
         margin their rounding errors would decide: the unit of the signals, the dtype and
         the processor.
         """
-        tie = np.minimum(TIE * self.variation, LARGEST_TIE * self.mean_abs)
+        tie = np.minimum(TIE * self.variation, LARGEST_TIE * self.median_abs)
         return np.maximum(tie, self.rounding(dtype))
 
 
