@@ -518,3 +518,16 @@ def test_a_learned_stationary_wavelet_is_pooled_with_mirrored_ends():
 def test_bad_segments_and_thresholds(params, message):
     with pytest.raises(ValueError, match=message):
         SubbandPooling(**params).fit(random(5, 32))
+
+
+@pytest.mark.parametrize("decomposition", ["dwt", "stationary", "packet"])
+@pytest.mark.parametrize("X", [random(5, 32), [random(n) for n in (40, 9, 40)]])
+def test_too_many_segments_are_refused_before_the_fit_is_changed(decomposition, X):
+    if decomposition == "packet" and isinstance(X, list):
+        pytest.skip("packets have one length")
+    transformer = WaveletTransformer("haar", decomposition=decomposition, level=2)
+    pooling = SubbandPooling(transformer).fit(X)
+    expected = pooling.transform(X)
+    with pytest.raises(ValueError, match="cannot be cut into 33 segments"):
+        pooling.set_params(segments=(1, 33)).fit(X)
+    np.testing.assert_array_equal(pooling.transform(X), expected)
