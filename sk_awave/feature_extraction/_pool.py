@@ -12,7 +12,9 @@ from sk_awave.feature_extraction._compiled import compute_compiled
 from sk_awave.feature_extraction._place import Place
 from sk_awave.feature_extraction._statistics import (
     IN_UNITS,
+    LARGEST_TIE,
     STATISTICS,
+    TIE,
     Learned,
     relative_error,
     statistic_names,
@@ -84,8 +86,9 @@ class Pool:
         n_samples : int
             The number of all signals.
         bands : sequence of Band
-        sources : list of Learned, default=None
-            What was learned of the bands whose envelopes these are the bands of.
+        sources : list of pairs of ndarrays of shape (n_channels, 1), default=None
+            The root mean square and the deviation of what each band is computed from.
+            By default this is the approximation of the level above.
 
         Returns
         -------
@@ -98,22 +101,16 @@ class Pool:
         largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
         unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
         by_channel = [band / unit for band in by_channel]  # for squares to fit
-        self.learned = [
-            Learned(
-                unit * scale,
-                unit * np.quantile(band, self.thresholds, axis=1).T,
-                unit * np.median(np.abs(band), axis=1, keepdims=True),
-                source.magnitude if sources else unit * source[0],
-                source.variation if sources else unit * source[1],
-                error,
-            )
-            for band, scale, source in zip(
-                by_channel,
-                _scales(by_channel, bands, error),
-                sources or _sources(by_channel, bands),
-                strict=True,
-            )
-        ]
+        if sources is None:
+            sources = [(unit * s, unit * v) for s, v in _sources(by_channel, bands)]
+        scales = _scales(by_channel, bands, error)
+        self.learned = []
+        for band, scale, source in zip(by_channel, scales, sources, strict=True):
+            thresholds = unit * np.quantile(band, self.thresholds, axis=1).T
+            median = unit * np.median(np.abs(band), axis=1, keepdims=True)
+            tie = np.minimum(TIE * source[1], LARGEST_TIE * median)
+            learned = Learned(unit * scale, thresholds, tie, *source, error)
+            self.learned.append(learned)
         return self
 
     def compute(self, parts, names):
@@ -191,30 +188,33 @@ def _scales(coeffs, bands, error):
     Details have their own, for the mean of the signals is in the approximation alone.
     Where details are nothing but rounding errors they have that of all bands.
     """
-    details = [c for c, band in zip(coeffs, bands, strict=True) if band.kind == "detail"]
-    whole, scale = _rms(coeffs), _rms(details or coeffs)
+    is_detail = [band.kind == "detail" for band in bands]
+    squares = [np.square(band) for band in coeffs]
+    whole = _rms(squares, [True] * len(bands))
+    scale = _rms(squares, is_detail) if any(is_detail) else whole
     scale = np.where(scale > error * whole, scale, whole)
-    scales = [scale if band.kind == "detail" else whole for band in bands]
+    scales = [scale if each else whole for each in is_detail]
     return [np.where(scale > 0, scale, 1.0) for scale in scales]
 
 
 def _sources(coeffs, bands):
     """Return root mean square and deviation of what each band is computed from.
 
-    This is the approximation of the level above. Its energy is that of all bands that
-    are not finer.
+    The energy of the approximation of the level above is that of all bands that are not
+    finer.
     """
-    centred = [band - band.mean(1, keepdims=True) for band in coeffs]
-    not_finer = [[b.level >= band.level for b in bands] for band in bands]
-    return [
-        (_rms(compress(coeffs, which)), _rms(compress(centred, which)))
-        for which in not_finer
-    ]
+    squares = [np.square(band) for band in coeffs]
+    centred = [np.square(band - band.mean(1, keepdims=True)) for band in coeffs]
+    not_finer = {b.level: [a.level >= b.level for a in bands] for b in bands}
+    found = {j: (_rms(squares, k), _rms(centred, k)) for j, k in not_finer.items()}
+    return [found[band.level] for band in bands]
 
 
-def _rms(coeffs):
+def _rms(squares, which):
     """Return the root mean square of bands (n_channels, m), of shape (n_channels, 1)."""
-    return np.sqrt(np.square(np.concatenate([*coeffs], 1)).mean(1, keepdims=True))
+    chosen = list(compress(squares, which))
+    count = sum(band.shape[1] for band in chosen)
+    return np.sqrt(sum(band.sum(1, keepdims=True) for band in chosen) / count)
 
 
 def _rounding_of_rows(bands):

@@ -4,6 +4,7 @@ Each function maps an array of shape (..., n_coeffs) to one of shape (..., n_val
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import entr
@@ -55,8 +56,8 @@ class Learned:
         The unit of the logarithms; see `SubbandPooling`.
     thresholds : ndarray of shape (n_channels, n_thresholds)
         Quantiles of the coefficients of this band.
-    median_abs : ndarray of shape (n_channels, 1)
-        The median absolute value of the coefficients of this band.
+    tie : ndarray of shape (n_channels, 1)
+        The distance from a threshold within which coefficients are equal to it.
     magnitude, variation : ndarrays of shape (n_channels, 1)
         The root mean square and the standard deviation of what the coefficients are
         computed from.
@@ -66,7 +67,7 @@ class Learned:
 
     scale: np.ndarray
     thresholds: np.ndarray
-    median_abs: np.ndarray | float = 0.0
+    tie: np.ndarray | float = 0.0
     magnitude: np.ndarray | float = 0.0
     variation: np.ndarray | float = 0.0
     error: float = 0.0
@@ -82,10 +83,10 @@ class Learned:
         margin their rounding errors would decide: the unit of the signals, the dtype and
         the processor.
         """
-        tie = np.minimum(TIE * self.variation, LARGEST_TIE * self.median_abs)
-        return np.maximum(tie, self.rounding(dtype))
+        return np.maximum(self.tie, self.rounding(dtype))
 
 
+@lru_cache
 def relative_error(dtype):
     """Return the largest error of coefficients, relative to what is transformed."""
     return ROUNDING * max(FILTER_ERROR, float(np.finfo(dtype).eps))

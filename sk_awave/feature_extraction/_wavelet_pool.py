@@ -59,10 +59,14 @@ class WaveletPool:
         self.pool.fit(parts, n_samples, layout.bands)
         if envelopes:
             learned = dict(zip(layout.bands, self.pool.learned, strict=True))
-            seconds = map(envelopes.compute, same_parts)
-            pairs = [(learned[a], b) for a, b, _ in envelopes.pairs]
-            sources, details = zip(*pairs, strict=True)
-            self.shares.fit(seconds, n_samples, details, sources)
+            firsts = [learned[band] for band, _, _ in envelopes.pairs]
+            self.shares.fit(
+                map(envelopes.compute, same_parts),
+                n_samples,
+                [band for _, band, _ in envelopes.pairs],
+                # The rounding errors of a band are those of its envelope.
+                [(first.magnitude, first.variation) for first in firsts],
+            )
         return self
 
     def _compute(self, parts):
