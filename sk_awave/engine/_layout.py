@@ -4,7 +4,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Integral
 
@@ -185,6 +185,9 @@ class CoeffLayout:
     tree: Tree
     mode: str
 
+    def __getstate__(self):  # without properties that were asked for
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @property
     def level(self) -> int:
         """The number of levels."""
@@ -216,8 +219,7 @@ class CoeffLayout:
         }.get(ndim, {})
         start = 0
         for path in self.tree.leaves(2**ndim):
-            level = len(path)
-            shape = self.shapes[level]
+            level, shape = len(path), self.shapes[len(path)]
             stop = start + math.prod(shape)
             key = keys[path[-1] if path else 0]
             kind = "detail" if any(path) else "approximation"
@@ -258,10 +260,9 @@ class CoeffLayout:
     def prefixes(self, channel_names: Sequence[str] | None = None) -> list[str]:
         """Return the prefixes of channels: ``ch0_``, ``Fz_``; empty for a single one."""
         if channel_names is None:
-            n_channels = self.n_channels or 1
-            if n_channels == 1:
+            if self.n_channels in (None, 1):
                 return [""]
-            channel_names = [f"ch{c}" for c in range(n_channels)]
+            channel_names = [f"ch{c}" for c in range(self.n_channels)]
         return [f"{name}_" for name in channel_names]
 
     def unflatten(self, flat):

@@ -32,7 +32,7 @@ class Bands:
     """
 
     def __init__(self, layout, filters):
-        self.layout, self.filters = layout, torch.as_tensor(filters)
+        self.layout, self.filters = layout, np.asarray(filters)
         self.names = [band.name for band in layout.bands]
         self.shapes = [band.shape for band in layout.bands]
 
@@ -64,7 +64,8 @@ class Bands:
         """Return an array (n_rows, *band_shape) for each band."""
         shape = rows.shape[1:]
         layout = self._resized(shape)
-        analysis = analysis_map(layout, self.filters, like=as_tensor(rows[:0]))
+        filters = torch.from_numpy(self.filters)
+        analysis = analysis_map(layout, filters, like=as_tensor(rows[:0]))
         with torch.no_grad():
             flat = analysis.apply(as_tensor(self._extend(rows))).numpy()
         bands = [

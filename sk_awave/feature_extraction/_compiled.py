@@ -44,6 +44,7 @@ def compute_compiled(coeffs, pool, learned, instruction_set=0):
     n_thresholds = n_learned + ("positive_share" in asked)
     thresholds = np.zeros((coeffs.shape[1], n_thresholds))  # positive_share's, the last
     thresholds[:, :n_learned] = learned.thresholds[:, :n_learned]
+    thresholds += learned.margin(coeffs.dtype)
     values = _pool_rows(
         coeffs, thresholds, 1 / learned.scale, bool(moments), instruction_set
     )

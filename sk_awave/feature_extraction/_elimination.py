@@ -50,6 +50,8 @@ def rank_features(features, target, n_best=1, groups=None):
     penalty = None
     while len(left):
         weights, penalty = _weights(features[:, left], target, penalty, groups)
+        # Equal features have equal weights but for rounding, which is not to choose.
+        weights = np.round(weights / (weights.max() or 1), 9)
         order = left[np.argsort(weights, kind="stable")]
         n_next = min(len(left) - 1, int((1 - SHARE_LEFT_OUT) * len(left)))
         n_next = max(n_next, n_best) if len(left) > n_best else 0

@@ -24,3 +24,14 @@ def _three_taps(taps):
     energies = np.square(windows - taps.mean()).sum(axis=1)
     # The published code leaves out the last three; with them, db5 has another kernel.
     return windows[energies[: max(1, len(windows) - 1)].argmax()]
+
+
+def single_wavelet(transformer):
+    """Return the wavelet of a fitted transformer."""
+    wavelet = transformer.wavelet_
+    if isinstance(wavelet, (list, tuple)):
+        raise ValueError(
+            f"PeakCounter takes its kernels from one wavelet. Got {len(wavelet)} of them "
+            "(of a transformer with per_level or per_axis)."
+        )
+    return wavelet

@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.decomposition._wavelet import WaveletTransformer
 from sk_awave.feature_extraction._base import BaseContainer
-from sk_awave.feature_extraction._kernels import HEIGHT, LAPLACE, wavelet_kernels
+from sk_awave.feature_extraction._kernels import (
+    HEIGHT,
+    LAPLACE,
+    single_wavelet,
+    wavelet_kernels,
+)
 from sk_awave.utils._budget import check_budget
 from sk_awave.utils._sklearn import (
     Interval,
@@ -25,6 +30,10 @@ from sk_awave.utils._warnings import warn
 
 #: Learned bins span all training responses but this share at each end.
 _TAIL = 0.005
+
+#: Responses this close to the end of a bin are equal to it, in units of the range of all
+#: bins. It exceeds the rounding errors of float32.
+_TIE = 1e-6
 
 #: What is read at peaks: the names of the responses of each choice.
 RESPONSES = {
@@ -126,7 +135,8 @@ class PeakCounter(BaseContainer):
     -----
     The kernels and responses are those of the published code of [1]_. As in that code,
     the last three taps of a filter are no candidates. The published code drops the peaks
-    beyond the ends of the histogram.
+    beyond the ends of the histogram. A response that differs from the end of two bins by
+    rounding only is counted in the upper one.
 
     References
     ----------
@@ -214,10 +224,11 @@ class PeakCounter(BaseContainer):
         if self.kernels == "wavelet":
             images = X.reshape(-1, *self.image_shape_)
             transformer = self._fit_transformer(images, y, fit_params, "wavelet_", "")
-            self.kernels_ = wavelet_kernels(_single_wavelet(transformer))
+            self.kernels_ = wavelet_kernels(single_wavelet(transformer))
             self.transformer_ = transformer
         _, responses = self._responses(X)
-        low, high = self._find_range(responses)
+        epsilon = (torch if isinstance(X, torch.Tensor) else np).finfo(X.dtype).eps
+        low, high = self._find_range(responses, epsilon)
         self.bin_edges_ = np.linspace(low, high, self.n_bins + 1, axis=-1)
         return self
 
@@ -299,7 +310,7 @@ class PeakCounter(BaseContainer):
             )
         return image_shape
 
-    def _find_range(self, responses):
+    def _find_range(self, responses, epsilon):
         """Return the lower and upper end of the bins of each response."""
         n_responses = responses.shape[1]
         if self.range is not None:
@@ -312,12 +323,15 @@ class PeakCounter(BaseContainer):
             )
             return np.zeros(n_responses), np.ones(n_responses)
         low, high = np.quantile(responses, (_TAIL, 1 - _TAIL), axis=0)
-        half = np.where(low < high, 0.0, 0.5)  # all responses may be the same
+        # All responses may be the same but for rounding.
+        differ = high - low > 16 * epsilon * np.maximum(np.abs(low), np.abs(high))
+        half = np.where(differ, 0.0, 0.5)
         return low - half, high + half
 
     def _histograms(self, n_samples, samples, values, edges):
         """Count the values of each sample in bins; the first and last bin are open."""
-        bins = np.searchsorted(edges[1:-1], values, side="right")
+        ends = edges[1:-1] - _TIE * (edges[-1] - edges[0])
+        bins = np.searchsorted(ends, values, side="right")
         places = samples * self.n_bins + bins
         counts = np.bincount(places, minlength=n_samples * self.n_bins)
         return counts.reshape(n_samples, self.n_bins)
@@ -337,14 +351,3 @@ class PeakCounter(BaseContainer):
             return samples, np.hypot(falling, rising).sum(axis=(1, 2))[:, None]
         # Not a product of matrices, whose rounding depends on the number of rows.
         return samples, np.einsum("pij,kij->pk", patches, self.kernels_)
-
-
-def _single_wavelet(transformer):
-    """Return the wavelet of a fitted transformer."""
-    wavelet = transformer.wavelet_
-    if isinstance(wavelet, (list, tuple)):
-        raise ValueError(
-            f"PeakCounter takes its kernels from one wavelet. Got {len(wavelet)} of them "
-            "(of a transformer with per_level or per_axis)."
-        )
-    return wavelet

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import compress
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,9 +11,14 @@ from sk_awave.feature_extraction._bands import cut_segments
 from sk_awave.feature_extraction._compiled import compute_compiled
 from sk_awave.feature_extraction._place import Place
 from sk_awave.feature_extraction._statistics import (
+    IN_UNITS,
+    LARGEST_TIE,
     STATISTICS,
+    TIE,
     Learned,
+    relative_error,
     statistic_names,
+    without_rounding,
 )
 
 #: The quantiles that are thresholds by default.
@@ -32,6 +38,9 @@ class Pool:
         See `SubbandPooling`.
     learned : list of Learned
         The values that `fit` has learned from each band.
+    is_standardised : bool, default=False
+        True if the features will be standardised. Rounding errors are then taken for
+        zero, as they would become as large as other features.
     """
 
     statistics: tuple
@@ -40,6 +49,7 @@ class Pool:
     n_largest: int = 6
     quantiles: tuple = (0.25, 0.5, 0.75)
     learned: list = field(default_factory=list)
+    is_standardised: bool = False
 
     def check(self, owner):
         """Raise ValueError for settings that are not valid; `owner` has them."""
@@ -66,7 +76,7 @@ class Pool:
                     f"to 1. Got {getattr(self, name)!r} instead."
                 )
 
-    def fit(self, parts, n_samples):
+    def fit(self, parts, n_samples, bands, sources=None):
         """Learn scales and thresholds.
 
         Parameters
@@ -75,24 +85,32 @@ class Pool:
             The bands of parts of the signals.
         n_samples : int
             The number of all signals.
+        bands : sequence of Band
+        sources : list of pairs of ndarrays of shape (n_channels, 1), default=None
+            The root mean square and the deviation of what each band is computed from.
+            By default this is the approximation of the level above.
 
         Returns
         -------
         self : Pool
         """
-        thinned = [[_thin(band, n_samples) for band in bands] for bands in parts]
+        parts = self._checked(parts)
+        thinned = [[_thin(band, n_samples) for band in part] for part in parts]
         by_channel = [np.concatenate(band, axis=1) for band in zip(*thinned, strict=True)]
+        error = relative_error(by_channel[0].dtype)
         largest = np.max([np.abs(band).max(1) for band in by_channel], axis=0)
         unit = np.where(largest > 0, largest, 1.0).astype(float)[:, None]
         by_channel = [band / unit for band in by_channel]  # for squares to fit
-        count = sum(band.shape[1] for band in by_channel)
-        sums = [np.square(band).sum(1, keepdims=True) for band in by_channel]
-        scale = unit * np.sqrt(np.sum(sums, axis=0) / count)
-        scale = np.where(scale > 0, scale, 1.0)
-        self.learned = [
-            Learned(scale, unit * np.quantile(band, self.thresholds, axis=1).T)
-            for band in by_channel
-        ]
+        if sources is None:
+            sources = [(unit * s, unit * v) for s, v in _sources(by_channel, bands)]
+        scales = _scales(by_channel, bands, error)
+        self.learned = []
+        for band, scale, source in zip(by_channel, scales, sources, strict=True):
+            thresholds = unit * np.quantile(band, self.thresholds, axis=1).T
+            median = unit * np.median(np.abs(band), axis=1, keepdims=True)
+            tie = np.minimum(TIE * source[1], LARGEST_TIE * median)
+            learned = Learned(unit * scale, thresholds, tie, *source, error)
+            self.learned.append(learned)
         return self
 
     def compute(self, parts, names):
@@ -115,15 +133,21 @@ class Pool:
     def compute_part(self, bands, names):
         """Do the same of bands that are arrays of shape (n, n_channels, *band_shape)."""
         pooled = []
+        # The entropy has no unit: that of rounding errors would be large.
+        noise = _rounding_of_rows(bands) if "entropy" in self.statistics else None
         for band, name, learned in zip(bands, names, self.learned, strict=True):
             for place, _ in cut_segments(band.shape[2:], tuple(self.segments)):
                 part = band[(..., *place)]
                 part = part.reshape(*part.shape[:2], -1)
                 known = compute_compiled(part, self, learned)
-                pooled += [
-                    known[s] if s in known else self._compute(s, part, name, learned)
-                    for s in self.statistics
-                ]
+                for s in self.statistics:
+                    if s not in known:
+                        x = without_rounding(part, noise) if s == "entropy" else part
+                        known[s] = self._compute(s, x, name, learned)
+                    if s in IN_UNITS and self.is_standardised:
+                        rounding = learned.rounding(part.dtype)
+                        known[s] = without_rounding(known[s], rounding)
+                    pooled.append(known[s])
         pooled = np.concatenate(pooled, axis=-1, dtype=bands[0].dtype)
         return pooled.reshape(len(pooled), -1)
 
@@ -138,6 +162,13 @@ class Pool:
             for value in statistic_names(statistic, _size(place), self)
         ]
 
+    def _checked(self, parts):
+        """Yield parts; raise ValueError if a band cannot be cut into the segments."""
+        for bands in parts:
+            for band in bands:
+                cut_segments(band.shape[2:], tuple(self.segments))
+            yield bands
+
     def _compute(self, statistic, coeffs, band_name, learned):
         """Compute a statistic of a band; raise ValueError where it overflows."""
         with np.errstate(all="ignore"):
@@ -149,6 +180,48 @@ class Pool:
                 f"{coeffs.dtype}. Scale X{instead}."
             )
         return values
+
+
+def _scales(coeffs, bands, error):
+    """Return the unit of the logarithms of each band, of shape (n_channels, 1).
+
+    Details have their own, for the mean of the signals is in the approximation alone.
+    Where details are nothing but rounding errors they have that of all bands.
+    """
+    is_detail = [band.kind == "detail" for band in bands]
+    squares = [np.square(band) for band in coeffs]
+    whole = _rms(squares, [True] * len(bands))
+    scale = _rms(squares, is_detail) if any(is_detail) else whole
+    scale = np.where(scale > error * whole, scale, whole)
+    scales = [scale if each else whole for each in is_detail]
+    return [np.where(scale > 0, scale, 1.0) for scale in scales]
+
+
+def _sources(coeffs, bands):
+    """Return root mean square and deviation of what each band is computed from.
+
+    The energy of the approximation of the level above is that of all bands that are not
+    finer.
+    """
+    squares = [np.square(band) for band in coeffs]
+    centred = [np.square(band - band.mean(1, keepdims=True)) for band in coeffs]
+    not_finer = {b.level: [a.level >= b.level for a in bands] for b in bands}
+    found = {j: (_rms(squares, k), _rms(centred, k)) for j, k in not_finer.items()}
+    return [found[band.level] for band in bands]
+
+
+def _rms(squares, which):
+    """Return the root mean square of bands (n_channels, m), of shape (n_channels, 1)."""
+    chosen = list(compress(squares, which))
+    count = sum(band.shape[1] for band in chosen)
+    return np.sqrt(sum(band.sum(1, keepdims=True) for band in chosen) / count)
+
+
+def _rounding_of_rows(bands):
+    """Return the size of rounding errors of each row, of shape (n, n_channels, 1)."""
+    flat = [np.abs(band.reshape(*band.shape[:2], -1)) for band in bands]
+    largest = np.max([band.max(axis=2, keepdims=True) for band in flat], axis=0)
+    return relative_error(largest.dtype) * largest
 
 
 def _thin(band, n_rows):

@@ -60,12 +60,16 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
         The statistics of each band, in this order:
 
         - "share_above": the shares of the coefficients above thresholds. The thresholds
-          are quantiles of the band over all training signals;
-        - "positive_share": the share of the coefficients above zero;
+          are quantiles of the band over all training signals. Coefficients that differ
+          from a threshold by no more than a rounding error of float32 are equal to it,
+          and not above;
+        - "positive_share": the share of the coefficients above zero, in the same way;
         - "log_mean_abs", "log_rms", "log_norm4": the logarithms of the mean absolute
           value, the root mean square and the fourth root of the mean fourth power. Their
-          unit is the root mean square of all training coefficients of the channel. A
-          floor of 0.001 of it keeps the logarithms finite;
+          unit is the root mean square of all training details of the channel; for the
+          approximation, that of all training coefficients of the channel. A floor of
+          0.001 of it keeps the logarithms finite. So an offset of the signals does not
+          change the features of details;
         - "max": the `n_largest` largest coefficients, in decreasing order;
         - "min": the `n_largest` smallest coefficients, in increasing order;
         - "absmax": the `n_largest` largest absolute values, in decreasing order;
@@ -178,8 +182,9 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
         Raises
         ------
         ValueError
-            If `statistics`, `segments`, `thresholds` or `quantiles` are not valid, or if
-            a wavelet would be learned from signals of unequal lengths.
+            If `statistics`, `segments`, `thresholds` or `quantiles` are not valid, if a
+            band has fewer coefficients than segments, or if a wavelet would be learned
+            from signals of unequal lengths.
         TypeError
             If the fitted `transformer` has no ``layout_``.
         """
@@ -195,7 +200,8 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
                 "one length to learn a wavelet from them."
             )
         self._fit_bands(X, y, fit_params)
-        self._pool = pool.fit(self._parts(X, is_missing)[0], len(X))
+        parts, _ = self._parts(X, is_missing)
+        self._pool = pool.fit(parts, len(X), self._layout.bands)
         return self
 
     @follows_namespace

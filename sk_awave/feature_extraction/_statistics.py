@@ -4,6 +4,7 @@ Each function maps an array of shape (..., n_coeffs) to one of shape (..., n_val
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import entr
@@ -27,6 +28,23 @@ DEFAULT_STATISTICS = (
 #: The floor of the scale-free logarithms, in units of the training data.
 FLOOR = 1e-3
 
+#: The rounding errors of coefficients are below this, in units of the machine epsilon
+#: times the root mean square of what is transformed.
+ROUNDING = 16
+
+#: The relative error of some of PyWavelets' filters, such as those of sym4. By it the
+#: details of a constant are not zero.
+FILTER_ERROR = 1e-12
+
+#: Coefficients this close to a threshold are equal to it, in units of the variation of
+#: what is transformed. It exceeds the rounding errors of float32, and float64 has the
+#: same margin: with two margins, coefficients between them would tell dtypes apart.
+TIE = 4 * ROUNDING * float(np.finfo(np.float32).eps)
+
+#: The largest such margin, in units of the median absolute value of the band. Bands that
+#: are much weaker than their signals keep their shares in float64.
+LARGEST_TIE = 1e-3
+
 
 @dataclass
 class Learned:
@@ -35,13 +53,43 @@ class Learned:
     Attributes
     ----------
     scale : ndarray of shape (n_channels, 1)
-        The root mean square of the coefficients of all bands.
+        The unit of the logarithms; see `SubbandPooling`.
     thresholds : ndarray of shape (n_channels, n_thresholds)
         Quantiles of the coefficients of this band.
+    tie : ndarray of shape (n_channels, 1)
+        The distance from a threshold within which coefficients are equal to it.
+    magnitude, variation : ndarrays of shape (n_channels, 1)
+        The root mean square and the standard deviation of what the coefficients are
+        computed from.
+    error : float
+        The `relative_error` of the training data.
     """
 
     scale: np.ndarray
     thresholds: np.ndarray
+    tie: np.ndarray | float = 0.0
+    magnitude: np.ndarray | float = 0.0
+    variation: np.ndarray | float = 0.0
+    error: float = 0.0
+
+    def rounding(self, dtype):
+        """Return the size below which coefficients of a dtype may be rounding errors."""
+        return max(self.error, relative_error(dtype)) * self.magnitude
+
+    def margin(self, dtype):
+        """Return by how much a coefficient above a threshold must exceed it.
+
+        Coefficients of signals of few values are often equal to a threshold. Without a
+        margin their rounding errors would decide: the unit of the signals, the dtype and
+        the processor.
+        """
+        return np.maximum(self.tie, self.rounding(dtype))
+
+
+@lru_cache
+def relative_error(dtype):
+    """Return the largest error of coefficients, relative to what is transformed."""
+    return ROUNDING * max(FILTER_ERROR, float(np.finfo(dtype).eps))
 
 
 def largest(coeffs, n_largest):
@@ -106,6 +154,11 @@ def entropy(coeffs):
     return entr(shares).sum(axis=-1, keepdims=True)
 
 
+def without_rounding(values, rounding):
+    """Return values with zeros in place of those that may be rounding errors."""
+    return np.where(np.abs(values) > rounding, values, values.dtype.type(0))
+
+
 def _normalise(coeffs):
     """Return coefficients of at most 1, and the power of two that they are short of."""
     _, exponent = np.frexp(np.abs(coeffs).max(axis=-1, keepdims=True))
@@ -139,8 +192,12 @@ def share_above(coeffs, thresholds):
 #: The value of each statistic, called with the coefficients, of shape (n_samples,
 #: n_channels, n_coeffs), the settings of the pool, and what was learned of the band.
 STATISTICS = {
-    "share_above": lambda c, pool, learned: share_above(c, learned.thresholds),
-    "positive_share": lambda c, pool, learned: share_above(c, np.zeros((1, 1))),
+    "share_above": lambda c, pool, learned: share_above(
+        c, learned.thresholds + learned.margin(c.dtype)
+    ),
+    "positive_share": lambda c, pool, learned: share_above(
+        c, np.zeros((c.shape[1], 1)) + learned.margin(c.dtype)
+    ),
     "log_mean_abs": lambda c, pool, learned: log_norm(c, learned, 1),
     "log_rms": lambda c, pool, learned: log_norm(c, learned, 2),
     "log_norm4": lambda c, pool, learned: log_norm(c, learned, 4),
@@ -154,6 +211,9 @@ STATISTICS = {
     "entropy": lambda c, pool, learned: entropy(c),
     "quantile": lambda c, pool, learned: quantile(c, pool.quantiles),
 }
+
+#: The statistics in the unit of the coefficients.
+IN_UNITS = ("max", "min", "absmax", "mean", "std", "quantile")
 
 
 def statistic_names(statistic, size, pool):

@@ -1,5 +1,6 @@
 """The features of one wavelet, and of several, compressed."""
 
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -24,8 +25,9 @@ class WaveletPool:
     """
 
     def __init__(self, bands, pool, order):
-        self.bands, self.pool, self.envelopes = bands, pool, None
-        self.kept = range(len(bands.names))
+        self.bands, self.envelopes = bands, None
+        self.pool = replace(pool, is_standardised=True)  # by Compression
+        self.kept = list(range(len(bands.names)))
         if order == 2 and bands.layout.level:
             self.envelopes = Envelopes(bands)
             self.shares = Pool(("share_above",), thresholds=ENVELOPE_THRESHOLDS)
@@ -53,9 +55,18 @@ class WaveletPool:
             self.shares.learned = list(compress(self.shares.learned, kept))
 
     def _fit(self, parts, same_parts, n_samples):
-        self.pool.fit(parts, n_samples)
-        if self.envelopes:
-            self.shares.fit(map(self.envelopes.compute, same_parts), n_samples)
+        layout, envelopes = self.bands.layout, self.envelopes
+        self.pool.fit(parts, n_samples, layout.bands)
+        if envelopes:
+            learned = dict(zip(layout.bands, self.pool.learned, strict=True))
+            firsts = [learned[band] for band, _, _ in envelopes.pairs]
+            self.shares.fit(
+                map(envelopes.compute, same_parts),
+                n_samples,
+                [band for _, band, _ in envelopes.pairs],
+                # The rounding errors of a band are those of its envelope.
+                [(first.magnitude, first.variation) for first in firsts],
+            )
         return self
 
     def _compute(self, parts):

@@ -36,10 +36,11 @@ without_dispatch = config_context(array_api_dispatch=False)
 
 def remember_namespace(estimator, X):
     """Store what tells the library and the device of `X`."""
-    estimator._like = np.empty(0, np.int8)  # what every device has
+    # A dtype of every device; pickles change the strides of empty arrays.
+    estimator._like = np.zeros(1, np.int8)
     if _dispatches_on(X):
         xp, _, device = get_namespace_and_device(X)
-        estimator._like = xp.empty(0, dtype=xp.int8, device=device)
+        estimator._like = xp.zeros(1, dtype=xp.int8, device=device)
 
 
 def learns_namespace(fit: _Method) -> _Method:

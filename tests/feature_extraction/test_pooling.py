@@ -424,9 +424,10 @@ def test_scale_free_statistics_by_hand():
         thresholds=thresholds,
     ).fit(X)
     bands = pywt.wavedec(X, "db2", "zero", 2)
-    scale = np.sqrt(np.mean(np.concatenate(bands, axis=1) ** 2))
+    whole = np.sqrt(np.mean(np.concatenate(bands, axis=1) ** 2))
+    details = np.sqrt(np.mean(np.concatenate(bands[1:], axis=1) ** 2))
     expected = []
-    for c in bands:
+    for c, scale in zip(bands, (whole, details, details), strict=True):
         for q in np.quantile(c, thresholds):
             expected.append((c > q).mean(1))
         expected.append((c > 0).mean(1))
@@ -517,3 +518,16 @@ def test_a_learned_stationary_wavelet_is_pooled_with_mirrored_ends():
 def test_bad_segments_and_thresholds(params, message):
     with pytest.raises(ValueError, match=message):
         SubbandPooling(**params).fit(random(5, 32))
+
+
+@pytest.mark.parametrize("decomposition", ["dwt", "stationary", "packet"])
+@pytest.mark.parametrize("X", [random(5, 32), [random(n) for n in (40, 9, 40)]])
+def test_too_many_segments_are_refused_before_the_fit_is_changed(decomposition, X):
+    if decomposition == "packet" and isinstance(X, list):
+        pytest.skip("packets have one length")
+    transformer = WaveletTransformer("haar", decomposition=decomposition, level=2)
+    pooling = SubbandPooling(transformer).fit(X)
+    expected = pooling.transform(X)
+    with pytest.raises(ValueError, match="cannot be cut into 33 segments"):
+        pooling.set_params(segments=(1, 33)).fit(X)
+    np.testing.assert_array_equal(pooling.transform(X), expected)
