@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch.overrides import TorchFunctionMode
 
 from sk_awave.attribution._groups import as_masks
+from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._input_gradients import choose_device
 from sk_awave.attribution._linear_inverse import LinearInverse
 from sk_awave.attribution._split import Split, contextual_parts
@@ -199,7 +200,9 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         self.teacher_ = as_teacher(self.teacher)
         if not (isinstance(self.target, str) and self.target == "auto"):
             self.teacher_ = self.teacher_.replace(target=self.target)
-        x = samples[:1].to(self._choose_device(samples))
+        x = samples[:2].to(self._choose_device(samples))
+        check_independence(self.teacher_, x)
+        x = x[:1]
         with _Widest() as widest:
             self._parts_of(x, x[None])
         self._width = widest.n_values
@@ -282,6 +285,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         size = _CHUNK_SIZE // self._width
         n_rows = self.batch_size or max(1, size // len(groups))
         n_groups = len(groups) if self.batch_size else max(1, size)
+        check_independence(self.teacher_, samples[:n_rows].to(device))
         masks = torch.from_numpy(groups).to(coefficients).split(n_groups)
         relevant, total = [], []
         for x, c in zip(samples.split(n_rows), coefficients.split(n_rows), strict=True):

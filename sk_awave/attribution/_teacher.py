@@ -75,9 +75,9 @@ class Teacher:
         - any of these estimators in a `sklearn.frozen.FrozenEstimator`;
         - a function of a tensor, written in operations of torch.
 
-        The output of a sample must depend on that sample only. Outputs have shape
-        (n_samples,) or (n_samples, n_outputs). If the model returns a tuple, its first
-        element is used, as in skorch.
+        The output of a sample must depend on that sample only; whoever differentiates it
+        evaluates two samples alone to see that. Outputs have shape (n_samples,) or
+        (n_samples, n_outputs). Of a tuple the first element is used, as in skorch.
 
     input_shape : tuple of int, default=None
         The shape of a sample that the model expects, such as ``(n_channels, length)``, if

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sk_awave.attribution._differentiable_inverse import find_differentiable_inverse
+from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
 from sk_awave.attribution._linear_inverse import LinearInverse
 from sk_awave.attribution._targets import check_single_target
@@ -168,8 +169,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         inverse = find_differentiable_inverse(self.transformer, X[:1])
         self._inverse = inverse or LinearInverse(self.transformer, X[:1])
         teacher = as_teacher(self.teacher)
-        with torch.no_grad():
-            teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
+        check_independence(teacher, as_samples(samples[:2], teacher, "X"))
         self.n_components_ = self._inverse.n_components
         self._baselines = samples if teacher.method == "expected_gradients" else None
         self.teacher_ = teacher
