@@ -108,7 +108,8 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
     The rules of linear layers, convolutions, batch normalisation, ReLU, pooling, sums and
     LSTMs are the published ones, with one exception: where the relevant and the
     irrelevant part are both zero, the bias is irrelevant. So a group of zeros has a score
-    of exactly zero. Elementwise functions other than tanh, products of activations, and
+    of exactly zero, and a group of everything has the output as its score, but for the
+    biases of units that get nothing from the sample. Elementwise functions other than tanh, products of activations, and
     constants have rules of our own. Division by an activation, softmax, layer
     normalisation, attention and GRUs have no rule: explain logits, not probabilities.
 

@@ -143,6 +143,60 @@ def test_groups_of_all_kinds_are_the_same():
         assert other.get_feature_names_out().tolist() == names
 
 
+def everything(net, X):
+    """Return the score of all values of the samples, and the output."""
+    groups = np.array([[True] * NET_LENGTH, [False] * NET_LENGTH])
+    cd = ContextualDecomposition(None, net, groups=groups).fit(X)
+    relevant, irrelevant = cd.decompose(X)
+    np.testing.assert_array_equal(relevant[1], 0)
+    return relevant[0], relevant[0] + irrelevant[0]
+
+
+# The branch depends on the batch, and transposed convolutions have units without input.
+@pytest.mark.parametrize("name", sorted(NETS.keys() - {"branch", "transposed"}))
+def test_the_score_of_everything_is_the_output(name):
+    score, output = everything(make_net(name), samples((NET_LENGTH,)))
+    np.testing.assert_allclose(score, output, atol=EXACT)
+
+
+@pytest.mark.parametrize("n_empty", [4, 8, NET_LENGTH])
+def test_biases_of_an_empty_background_are_irrelevant(n_empty):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        filters = nn.Conv1d(1, 4, 3, padding=1).double()
+        head = nn.Linear(4 * NET_LENGTH, 2).double()
+    X = samples((NET_LENGTH,))
+    X[:, :n_empty] = 0
+    net = nn.Sequential(nn.Unflatten(1, (1, -1)), filters, nn.Flatten(), head)
+    score, output = everything(net, X)
+    with torch.no_grad():
+        n_nothing = n_empty - (
+            n_empty < NET_LENGTH
+        )  # the filters reach one value further
+        biases = torch.zeros(4, NET_LENGTH, dtype=torch.float64)
+        biases[:, :n_nothing] = filters.bias[:, None]
+        irrelevant = (head.weight @ biases.flatten()).numpy()
+        bias = head.bias.numpy()
+    relevant = output - bias - irrelevant
+    share = np.abs(relevant) / (np.abs(relevant) + np.abs(irrelevant))
+    np.testing.assert_allclose(score, relevant + share * bias, atol=EXACT)
+    assert (np.abs(score - output) > 1e-3).all()
+
+
+def test_biases_after_units_that_are_all_zero_are_irrelevant():
+    """Of two outputs, one sees units of a ReLU that are dead, and one live units."""
+    first, last = nn.Linear(NET_LENGTH, 4).double(), nn.Linear(4, 2).double()
+    with torch.no_grad():
+        first.bias.copy_(torch.tensor([9.0, 9.0, -99.0, -99.0]))
+        last.weight.copy_(torch.tensor([[1.0, -2.0, 0.0, 0.0], [0.0, 0.0, 1.0, -2.0]]))
+        last.bias.copy_(torch.tensor([0.5, 0.5]))
+    net = nn.Sequential(first, nn.ReLU(), last)
+    score, output = everything(net, samples((NET_LENGTH,)))
+    np.testing.assert_allclose(score[:, 0], output[:, 0], atol=EXACT)
+    np.testing.assert_array_equal(score[:, 1], 0)
+    np.testing.assert_array_equal(output[:, 1], 0.5)
+
+
 def test_bands_of_channels():
     X = samples((2, 16))
     net = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(42, 1))

@@ -868,7 +868,5 @@ def test_models_that_take_or_return_something_else(model, error, message):
 
 @pytest.mark.parametrize("make", [torch.fft.rfft, lambda x: torch.complex(x, x)])
 def test_complex_outputs(make):
-    with pytest.raises(
-        ValueError, match=r"must return real outputs.* complex .*abs\(\)"
-    ):
+    with pytest.raises(ValueError, match=r"must return real outputs.* complex .*abs\(\)"):
         input_gradients(make, rows())
