@@ -396,7 +396,7 @@ def test_transformers_that_do_not_work():
     with pytest.raises(TypeError, match=r"must have an inverse_transform, .*LinearReg"):
         ContextualDecomposition(LinearRegression(), net).fit(X)
     with pytest.raises(NotFittedError, match="PCA instance is not fitted yet"):
-        ContextualDecomposition(PCA(), net).fit(X)
+        ContextualDecomposition(FrozenEstimator(PCA()), net).fit(X)
     kernel = KernelPCA(3, kernel="rbf", fit_inverse_transform=True).fit(X)
     with pytest.raises(ValueError, match=r"must be linear .* that of KernelPCA is not"):
         ContextualDecomposition(kernel, net, groups="coefficients").fit(X)
