@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sklearn.pipeline import Pipeline
 
 from sk_awave.attribution._estimators import is_skorch_class
+from sk_awave.engine._imports import import_optimizers
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def _watching(net):
     """Note an interruption of the loop of a net, and raise it again in the end."""
     from sk_awave.engine._adam import is_stop_request
 
+    import_optimizers()
     caught, fit_loop = [], net.fit_loop
 
     def watched(*args, **kwargs):
