@@ -13,7 +13,6 @@ io = pytest.importorskip("skops.io")
 #: What docs/user_guide/saving.md says is to be trusted.
 TRUSTED = [
     "builtins.frozenset",
-    "pywt._extensions._pywt.Wavelet",
     "sk_awave.attribution._affine.Affine",
     "sk_awave.attribution._estimators.Activation",
     "sk_awave.attribution._teacher.Teacher",
@@ -21,6 +20,7 @@ TRUSTED = [
     "sk_awave.engine._layout.Band",
     "sk_awave.engine._layout.CoeffLayout",
     "sk_awave.engine._tree.Tree",
+    "sk_awave.engine._wavelet.Wavelet",
 ]
 
 

@@ -1,7 +1,6 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
 import copy
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from sk_awave.engine._lattice import Orthogonal
 from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
+from sk_awave.engine._wavelet import as_wavelet, make_wavelet
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
@@ -285,25 +285,6 @@ class FilterBank(nn.Module):
         return make_wavelet(self().detach()[level, axis].cpu().numpy(), name)
 
 
-def as_wavelet(wavelet, owner: str = "FilterBank.from_wavelet") -> pywt.Wavelet:
-    """Return a discrete wavelet given by name or as such, or raise ValueError.
-
-    `owner` is whose parameter it is, for the message.
-    """
-    if isinstance(wavelet, pywt.Wavelet):
-        return wavelet
-    names = pywt.wavelist(kind="discrete")
-    if wavelet not in names:
-        similar = difflib.get_close_matches(str(wavelet).lower(), names, n=1)
-        hint = f" Did you mean {similar[0]!r}?" if similar else ""
-        raise ValueError(
-            f"The 'wavelet' parameter of {owner} must be an instance of 'pywt.Wavelet' "
-            f"or a str among pywt.wavelist(kind='discrete'). Got {wavelet!r} instead."
-            f"{hint}"
-        )
-    return pywt.Wavelet(wavelet)
-
-
 def library_filters(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
     """Yield name and ``rec_lo`` of the wavelets that the lattice has and that fit."""
     aliases = {"db1", "sym2", "sym3"}  # of haar, db2 and db3
@@ -321,15 +302,6 @@ def biorthogonal_wavelets(filter_length: float) -> Iterator[pywt.Wavelet]:
         wavelet = pywt.Wavelet(name)
         if wavelet.dec_len <= filter_length and not name.endswith("1.1"):  # haar
             yield wavelet
-
-
-def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:
-    """Wrap filters of shape (4, K) as a `pywt.Wavelet` that knows what it is."""
-    wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in filters])
-    dec_lo, _, rec_lo, _ = filters
-    wavelet.orthogonal = bool(np.allclose(dec_lo, rec_lo[::-1], atol=_TOLERANCE))
-    wavelet.biorthogonal = True
-    return wavelet
 
 
 def _deviation(filters: Tensor, target: Tensor) -> float:
