@@ -293,7 +293,8 @@ class ContextualDecomposition(BaseImportance):
         size = _CHUNK_SIZE // self._width
         n_rows = self.batch_size or max(1, size // len(groups))
         n_groups = len(groups) if self.batch_size else max(1, size)
-        check_independence(self.teacher_, samples[:n_rows].to(device))
+        if min(len(samples), n_rows) > 1:
+            check_independence(self.teacher_, samples[:n_rows].to(device))
         masks = torch.from_numpy(groups).to(coefficients).split(n_groups)
         relevant, total = [], []
         for x, c in zip(samples.split(n_rows), coefficients.split(n_rows), strict=True):
@@ -317,7 +318,7 @@ class ContextualDecomposition(BaseImportance):
     def _parts_of(self, x, parts):
         """Decompose the outputs at a few samples, and compare them with the teacher's."""
         with torch.no_grad():
-            outputs = self.teacher_.outputs(x.clone())  # a teacher may work in place
+            outputs = self.teacher_.outputs(x)
             relevant, total = contextual_parts(self.teacher_.outputs, x, parts)
         gap = (total - outputs).abs().max().item()
         if not gap <= torch.finfo(total.dtype).eps ** 0.5 * outputs.abs().max().item():

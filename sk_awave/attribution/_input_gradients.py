@@ -179,8 +179,7 @@ def find_field(
         fields, misses = [], []
         for start in range(0, len(samples), size):
             rows = slice(start, start + size)
-            # A copy: samples may be read-only, and a teacher may work in place.
-            x = samples[rows].to(device, copy=True)
+            x = samples[rows].to(device)
             select = partial(targets.select, rows=rows)
             if callable(method):
                 field = _call_method(teacher, x, select)

@@ -276,7 +276,8 @@ class Teacher:
                 f"The {self._name} of this Teacher is not fitted yet. Fit it first, or "
                 "give it to AWDClassifier or AWDRegressor, which train it."
             )
-        n_samples, outputs = len(x), self._reshape(x)
+        # A copy: samples may be read-only, and a model may work in place.
+        n_samples, outputs = len(x), self._reshape(x.clone())
         with evaluating(self._modules()):
             for stage in self._stages:
                 outputs = apply_stage(stage, outputs)

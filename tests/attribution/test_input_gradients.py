@@ -395,6 +395,33 @@ def test_inside_no_grad_and_inference_mode():
     assert not actual.is_inference()
 
 
+class InPlace(nn.Module):
+    """A function that changes the tensor that it is given."""
+
+    def forward(self, x):
+        return x.mul_(2).add_(1).square().sum(1)
+
+
+@pytest.mark.parametrize(
+    "method", [*METHODS, lambda f, x, target: torch.autograd.grad(f(x).sum(), x)[0]]
+)
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("kind", ["array", "read-only", "tensor"])
+def test_teachers_that_work_in_place(method, batch_size, kind):
+    X = rows()
+    kwargs = {"method": method, "random_state": 0, "batch_size": batch_size}
+    expected = gradients(lambda x: (2 * x + 1).square().sum(1), X, **kwargs)
+    given = torch.tensor(X) if kind == "tensor" else X.copy()
+    if kind == "read-only":
+        given.flags.writeable = False
+    actual = gradients(InPlace(), given, **kwargs)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    np.testing.assert_array_equal(given, X)
+    before = torch.tensor(X)
+    Teacher(InPlace()).outputs(before)
+    np.testing.assert_array_equal(before, X)
+
+
 def test_teacher_on_another_device_than_asked_for():
     # "meta" has no values: whatever is computed there cannot be right.
     module = make_module("perceptron")
