@@ -51,16 +51,17 @@ def check_independence(teacher, x):
         before = _state(teacher)
         alone = _apart(teacher, x, x[:2])
         _check_state(before, _state(teacher))
-        gap = (alone - together[:2]).abs()
-        tolerance = eps**0.5 * together.abs().amax(0)
-        if (gap <= tolerance).all():
+        gap, scale = (alone - together[:2]).abs(), together.abs().amax(0)
+        tolerance = eps**0.5
+        if (gap <= tolerance * scale).all():
             return
         change = (_apart(teacher, x, x[:2]) - alone).abs()
-        if (change > tolerance).any():
+        if (change > tolerance * scale).any():
             raise ValueError(_CHANCE.format(gap=change.max()))
         # Where large numbers cancel, as of samples far from zero, rounding does more.
         noise = (_apart(teacher, x, _rounded(x[:2], eps)) - alone).abs()
-        if (gap > tolerance + _MARGIN * noise).any():
+        tolerance += _MARGIN * torch.where(scale > 0, noise / scale, 0).max()
+        if (gap > tolerance * scale).any():
             raise ValueError(_INTERACTION.format(gap=gap.max()))
 
 

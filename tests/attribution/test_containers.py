@@ -155,6 +155,14 @@ def test_names_of_features_are_compared(make, transformer, is_fitted):
         estimator.get_feature_names_out(NAMES[:3])
 
 
+def test_names_of_channels_are_for_the_transformer():
+    X = np.random.default_rng(0).standard_normal((10, 2, LENGTH))
+    estimator = importance(haar()).fit(X)
+    assert estimator.get_feature_names_out(["Fz", "Cz"])[0] == "Fz_cA1_0"
+    with pytest.raises(ValueError, match="input_features should have length equal to"):
+        estimator.get_feature_names_out(["Fz", "Cz", "Pz"])
+
+
 @pytest.mark.parametrize("make", [importance, decomposition])
 def test_transformers_that_are_not_fitted(make, routing):
     """A clone is fitted, in each fold of a cross-validation."""

@@ -197,6 +197,12 @@ def test_biases_after_units_that_are_all_zero_are_irrelevant():
     np.testing.assert_array_equal(output[:, 1], 0.5)
 
 
+def test_the_band_of_a_single_channel_has_no_prefix():
+    X = rows()[:, None]
+    cd = ContextualDecomposition(wavelet(X), lambda x: x.flatten(1).sum(1)).fit(X)
+    assert cd.get_feature_names_out().tolist() == ["cA2", "cD2", "cD1"]
+
+
 def test_bands_of_channels():
     X = samples((2, 16))
     net = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(42, 1))

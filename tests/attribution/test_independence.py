@@ -233,6 +233,22 @@ def test_lazy_layers_are_completed():
     assert input_gradients(net, rows()).shape == (12, LENGTH)
 
 
+@pytest.mark.parametrize("dtype", DTYPES[:2], ids=str)
+def test_large_numbers_that_cancel(dtype):
+    """As of samples that are far from zero, whose mean the weights take out."""
+    offset = 1e-2 / torch.finfo(dtype).eps
+    X = np.random.default_rng(0).standard_normal((200, 999)) + offset
+    net = made(lambda: nn.Linear(999, 2), dtype)
+    with torch.no_grad():
+        net.weight -= net.weight.mean(1, keepdim=True)
+        outputs = net(torch.tensor(X, dtype=dtype))
+        alone = torch.cat([net(torch.tensor(row, dtype=dtype)) for row in X[:2, None]])
+        gap = (outputs[:2] - alone).abs() / outputs.abs().amax(0)
+    if not (gap > torch.finfo(dtype).eps ** 0.5).any():
+        pytest.skip("sums have the same order here")
+    assert np.isfinite(find_field(Teacher(net, target=0), X)).all()
+
+
 @pytest.mark.parametrize("size", [1e-8, 1.0, 1e8])
 def test_size_of_the_outputs_does_not_matter(size):
     X = rows().astype("f")
@@ -246,6 +262,11 @@ def test_outputs_of_other_sizes_hide_nothing():
     teacher = Teacher(lambda x: torch.stack([1e9 * x[:, 0], (x - x.mean(0))[:, 1]], 1))
     with pytest.raises(ValueError, match="depend on the other samples"):
         input_gradients(teacher.replace(target="all"), rows())
+
+
+def test_outputs_that_are_zero_in_the_batch():
+    with pytest.raises(ValueError, match="depend on the other samples"):
+        input_gradients(lambda x: x.sum(1) * (len(x) == 1), rows())
 
 
 def exported_in_training():

@@ -331,6 +331,21 @@ def test_number_of_passes(method, target, n_targets, batch_size, n_chunks):
     assert counted.n_plain == n_checks + (n_chunks if method in AVERAGES else 0)
 
 
+def test_baselines_and_places_between_are_drawn_independently():
+    """The mean of x' + t (x - x') at x = 0, with x' either 0 or 1, is 1/4."""
+    X, baselines = np.zeros((500, 3)), np.array([[0.0] * 3, [1.0] * 3])
+    field = gradients(
+        lambda x: x.square().sum(1) / 2,
+        X,
+        method="expected_gradients",
+        baselines=baselines,
+        n_steps=20,
+        random_state=0,
+    )
+    # Each sample is a mean over 20 draws, of a standard deviation of .32.
+    assert field.mean() == pytest.approx(0.25, abs=4 * 0.32 / np.sqrt(500 * 20))
+
+
 @pytest.mark.parametrize("method", ["smoothgrad", "expected_gradients"])
 def test_random_state(method):
     teacher, X = make_teacher("perceptron"), rows()
