@@ -31,7 +31,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_awave import AdaptiveSubbandPooling, SubbandPooling, WaveletTransformer
-from sk_awave.engine._filter_bank import library_filters
+from sk_awave.engine._wavelet import library_filters
 from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import (
     encode_target,

@@ -33,6 +33,7 @@ ONLY_IN = {
     "skorch": {"engine/_adam.py", "neural_network/"},
     "pywt": {
         "engine/_filter_bank.py",
+        "engine/_wavelet.py",
         "decomposition/_adaptive.py",
         "decomposition/_base.py",
         "datasets/_ecg.py",

@@ -145,7 +145,7 @@ def _graph(decomposition, connectivity):
     """Return the graph of the groups of a decomposition; warn if it falls apart."""
     groups, layout = decomposition.groups, None
     if isinstance(groups, str) and groups == "coefficients":
-        layout = getattr(decomposition.transformer, "layout_", None)
+        layout = getattr(decomposition.transformer_, "layout_", None)
     graph = make_connectivity(connectivity, layout, len(decomposition.groups_))
     n_trees, _ = connected_components(graph, directed=False)
     if n_trees > 1 and not isinstance(connectivity, str):

@@ -5,12 +5,13 @@ from typing import Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 from torch.overrides import TorchFunctionMode
 
+from sk_awave.attribution._base import BaseImportance
 from sk_awave.attribution._groups import as_masks
+from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._input_gradients import choose_device
 from sk_awave.attribution._linear_inverse import LinearInverse
 from sk_awave.attribution._split import Split, contextual_parts
@@ -22,14 +23,14 @@ from sk_awave.utils._sklearn import (
     _check_feature_names_in,
     fit_context,
 )
-from sk_awave.utils._validation import as_tensor, validate_signals
+from sk_awave.utils._validation import as_tensor
 
 #: The values of the widest activation of a chunk: about what the cache of a CPU holds.
 #: Of four networks none was faster by a quarter with another power of two.
 _CHUNK_SIZE = 2**20
 
 
-class ContextualDecomposition(TransformerMixin, BaseEstimator):
+class ContextualDecomposition(BaseImportance):
     r"""Score groups of coefficients by their joint effect in a network.
 
     Contextual decomposition (CD [1]_, [2]_) splits each activation of a model into a
@@ -46,11 +47,12 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    transformer : fitted transformer or None
+    transformer : transformer or None
         A transformer whose ``inverse_transform`` is linear, or linear plus an offset, as
         in `TransformImportance`. With None, groups consist of values of the samples
-        themselves. If this estimator will be cloned, wrap the transformer in a
-        `sklearn.frozen.FrozenEstimator`; otherwise the clone has an unfitted one.
+        themselves. A fitted transformer is used as it is; of another one a clone is
+        fitted. To keep a fitted one in clones of this estimator, wrap it in a
+        `sklearn.frozen.FrozenEstimator`.
 
     teacher : Teacher, or what `Teacher` takes
         The model. It must compute its outputs by functions of torch that have a rule (see
@@ -79,6 +81,9 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    transformer_ : transformer
+        The fitted transformer.
+
     teacher_ : Teacher
         The model as a teacher.
 
@@ -107,9 +112,11 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
     The rules of linear layers, convolutions, batch normalisation, ReLU, pooling, sums and
     LSTMs are the published ones, with one exception: where the relevant and the
     irrelevant part are both zero, the bias is irrelevant. So a group of zeros has a score
-    of exactly zero. Elementwise functions other than tanh, products of activations, and
-    constants have rules of our own. Division by an activation, softmax, layer
-    normalisation, attention and GRUs have no rule: explain logits, not probabilities.
+    of exactly zero, and a group of everything has the output as its score, but for the
+    biases of units that get nothing from the sample. Elementwise functions other than
+    tanh, products of activations, and constants have rules of our own. Division by an
+    activation, softmax, layer normalisation, attention and GRUs have no rule: explain
+    logits, not probabilities.
 
     References
     ----------
@@ -164,15 +171,17 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         self.device = device
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None) -> Self:
+    def fit(self, X, y=None, **fit_params) -> Self:
         """Check the transformer, the groups and the teacher, on one sample.
 
         Parameters
         ----------
         X : array-like or tensor of the shape that the transformer takes
             Samples.
-        y : None
-            Ignored.
+        y : array-like, default=None
+            The target for the fit of a transformer that is not fitted.
+        **fit_params : dict
+            Metadata for this fit, such as `input_gradients`.
 
         Returns
         -------
@@ -182,24 +191,26 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
         Raises
         ------
         NotFittedError
-            If the transformer or the teacher is not fitted.
+            If the teacher is not fitted.
         NotImplementedError
             If the teacher calls a function without a rule.
         TypeError, ValueError
             If the transformer has no linear inverse, if the groups do not fit its
             coefficients, or if `Teacher` cannot use the model.
         """
-        samples = as_tensor(validate_signals(self, X, reset=True))
-        transformer = self.transformer
-        if transformer is None:
-            transformer = FunctionTransformer()
-        self._inverse = LinearInverse(transformer, X[:1])
+        samples, rows = self._read(X, reset=True)
+        transformer = self._fitted_transformer(rows, y, fit_params)
+        self._inverse = LinearInverse(transformer, rows[:1])
+        self.transformer_ = transformer
         self.n_components_ = self._inverse.n_components
         self._names, self.groups_ = as_masks(self.groups, self._inverse)
         self.teacher_ = as_teacher(self.teacher)
         if not (isinstance(self.target, str) and self.target == "auto"):
             self.teacher_ = self.teacher_.replace(target=self.target)
-        x = samples[:1].to(self._choose_device(samples))
+        samples = as_tensor(samples)
+        x = samples[:2].to(self._choose_device(samples))
+        check_independence(self.teacher_, x)
+        x = x[:1]
         with _Widest() as widest:
             self._parts_of(x, x[None])
         self._width = widest.n_values
@@ -276,12 +287,14 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
 
     def _decompose(self, X, groups):
         """Return the relevant parts of masks and the outputs, chunk by chunk."""
-        samples = as_tensor(validate_signals(self, X, reset=False))
-        coefficients = self._inverse.coefficients(X)
+        samples, rows = self._read(X, reset=False)
+        coefficients, samples = self._inverse.coefficients(rows), as_tensor(samples)
         device = self._choose_device(samples)
         size = _CHUNK_SIZE // self._width
         n_rows = self.batch_size or max(1, size // len(groups))
         n_groups = len(groups) if self.batch_size else max(1, size)
+        if min(len(samples), n_rows) > 1:
+            check_independence(self.teacher_, samples[:n_rows].to(device))
         masks = torch.from_numpy(groups).to(coefficients).split(n_groups)
         relevant, total = [], []
         for x, c in zip(samples.split(n_rows), coefficients.split(n_rows), strict=True):
@@ -290,6 +303,9 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
             relevant.append(torch.cat([chunk[0] for chunk in chunks]).to(samples))
             total.append(chunks[0][1].to(samples))
         return torch.cat(relevant, 1), torch.cat(total)
+
+    def _template(self):
+        return FunctionTransformer() if self.transformer is None else self.transformer
 
     def _choose_device(self, samples):
         return choose_device(self.device, self.teacher_, samples, type(self).__name__)
@@ -302,7 +318,7 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
     def _parts_of(self, x, parts):
         """Decompose the outputs at a few samples, and compare them with the teacher's."""
         with torch.no_grad():
-            outputs = self.teacher_.outputs(x.clone())  # a teacher may work in place
+            outputs = self.teacher_.outputs(x)
             relevant, total = contextual_parts(self.teacher_.outputs, x, parts)
         gap = (total - outputs).abs().max().item()
         if not gap <= torch.finfo(total.dtype).eps ** 0.5 * outputs.abs().max().item():
@@ -312,12 +328,6 @@ class ContextualDecomposition(TransformerMixin, BaseEstimator):
                 "in place?"
             )
         return relevant, total
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
 
 class _Widest(TorchFunctionMode):

@@ -79,7 +79,7 @@ class DifferentiableInverse(Inverse):
             with self._evaluating(), torch.enable_grad():
                 samples = self.transformer.inverse_transform(coefficients)
                 along = field[i : i + n_rows].to(samples).reshape(samples.shape)
-                (part,) = torch.autograd.grad(samples, coefficients, along)
+                (part,) = torch.autograd.grad((samples * along).sum(), coefficients)
             parts.append(part.flatten(1))
         return torch.cat(parts).to(field)
 

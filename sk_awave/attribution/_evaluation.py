@@ -10,6 +10,14 @@ import numpy as np
 import torch
 from torch import nn
 
+#: What models raise if they are called as they should not be.
+_FAILURES = (RuntimeError, LookupError, TypeError, AttributeError, AssertionError)
+
+_REMEDY = (
+    "pass a function of one tensor of samples that returns a tensor, such as "
+    "Teacher(lambda x: model({'x': x})['logits']), with the model in eval mode."
+)
+
 #: The training flags belong to the modules, and all threads see them.
 _LOCK = threading.RLock()
 
@@ -84,16 +92,20 @@ def match_target(outputs, target):
 
 def apply_stage(stage, x):
     """Apply a stage to `x`, and say what is wrong if it fails."""
+    # ValueErrors of functions of rows and of contextual decomposition are ours.
+    is_theirs = isinstance(stage, nn.Module) and type(x) is torch.Tensor
+    failures = (*_FAILURES, ValueError) if is_theirs else _FAILURES
     try:
         outputs = stage(x)
     except (torch.cuda.OutOfMemoryError, NotImplementedError):
         raise
-    except (RuntimeError, IndexError) as error:
+    except failures as error:
         sample = tuple(x.shape[1:])
         raise ValueError(
             f"The teacher fails on {len(x)} samples of shape {sample}: {error}. If it "
             f"expects another shape, such as {(1, *sample)} where it has a channel axis, "
-            f"pass Teacher(model, input_shape={(1, *sample)})."
+            f"pass Teacher(model, input_shape={(1, *sample)}). If it takes a dict, "
+            f"several inputs or complex numbers, {_REMEDY}"
         ) from error
     return outputs[0] if isinstance(outputs, tuple) else outputs
 
@@ -101,7 +113,13 @@ def apply_stage(stage, x):
 def check_outputs(outputs, n_samples):
     if not isinstance(outputs, torch.Tensor):
         raise TypeError(
-            f"The teacher must return a tensor. Got {type(outputs).__name__} instead."
+            f"The teacher must return a tensor. Got {type(outputs).__name__} instead. In "
+            f"place of a model that returns something else, {_REMEDY}"
+        )
+    if outputs.is_complex():
+        raise ValueError(
+            "The teacher must return real outputs. Got complex ones instead. Let it "
+            "return their abs() or real part."
         )
     if outputs.ndim not in (1, 2) or len(outputs) != n_samples or outputs.numel() == 0:
         raise ValueError(

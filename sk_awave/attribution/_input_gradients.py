@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_array
 
+from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._paths import LOCAL_METHODS, make_path
 from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
@@ -110,7 +111,8 @@ def input_gradients(
     ValueError
         If `X` or a parameter is invalid. Also if the teacher is not differentiable, does
         not depend on its input, or returns outputs that are not finite or not of shape
-        (n_samples, n_outputs).
+        (n_samples, n_outputs). Also if the outputs of a sample depend on other samples,
+        on random numbers or on earlier evaluations.
 
     Warns
     -----
@@ -122,7 +124,9 @@ def input_gradients(
     -----
     The teacher is evaluated and differentiated once for each chunk and step. For each
     additional target it is differentiated once more. Where the points do not include the
-    samples themselves, the predicted classes need one more evaluation for each chunk.
+    samples themselves, the predicted classes need one more evaluation for each chunk. The
+    first chunk, and its first two samples alone, are evaluated once more before, to see
+    that samples do not interact.
 
     Examples
     --------
@@ -153,8 +157,12 @@ def find_field(
     batch_size=None,
     device="auto",
     random_state=None,
+    is_checked=False,
 ):
-    """Return what `input_gradients` returns, or zeros."""
+    """Return what `input_gradients` returns, or zeros.
+
+    `is_checked` tells that the teacher is known not to mix samples.
+    """
     teacher = as_teacher(teacher)
     samples = as_samples(X, teacher, "X")
     method, n_steps = teacher.method, teacher.n_steps
@@ -171,8 +179,7 @@ def find_field(
         fields, misses = [], []
         for start in range(0, len(samples), size):
             rows = slice(start, start + size)
-            # A copy: samples may be read-only, and a teacher may work in place.
-            x = samples[rows].to(device, copy=True)
+            x = samples[rows].to(device)
             select = partial(targets.select, rows=rows)
             if callable(method):
                 field = _call_method(teacher, x, select)
@@ -186,6 +193,8 @@ def find_field(
 
     steps, last = _STEPS if n_steps == "auto" else (n_steps, n_steps)
     with torch.inference_mode(False), torch.enable_grad():
+        if not is_checked:
+            check_independence(teacher, samples[:size].to(device))
         field, misses = compute(steps)
         if not field.isfinite().all():
             raise ValueError("The gradients of the teacher contain NaN or infinity.")

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from sk_awave.utils._sklearn import _check_feature_names_in
+from sk_awave.utils._validation import channel_names_in
 
 
 class Inverse(ABC):
@@ -39,9 +39,10 @@ class Inverse(ABC):
 
     def names(self, estimator, input_features=None):
         """Name the coefficients as the transformer does, or after an estimator."""
+        layout = getattr(self, "layout", None)
+        channel_names_in(estimator, input_features, layout and layout.n_channels)
         if hasattr(self.transformer, "get_feature_names_out"):
             return self.transformer.get_feature_names_out(input_features)
-        _check_feature_names_in(estimator, input_features)
         prefix = type(estimator).__name__.lower()
         names = [f"{prefix}{i}" for i in range(self.n_components)]
         return np.asarray(names, dtype=object)

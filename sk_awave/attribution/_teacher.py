@@ -77,9 +77,9 @@ class Teacher:
         - any of these estimators in a `sklearn.frozen.FrozenEstimator`;
         - a function of a tensor, written in operations of torch.
 
-        The output of a sample must depend on that sample only. Outputs have shape
-        (n_samples,) or (n_samples, n_outputs). If the model returns a tuple, its first
-        element is used, as in skorch.
+        The output of a sample must depend on that sample only; whoever differentiates it
+        evaluates two samples alone to see that. Outputs have shape (n_samples,) or
+        (n_samples, n_outputs). Of a tuple the first element is used, as in skorch.
 
     input_shape : tuple of int, default=None
         The shape of a sample that the model expects, such as ``(n_channels, length)``, if
@@ -284,7 +284,9 @@ class Teacher:
                 f"The {self._name} of this Teacher is not fitted yet. Fit it first, or "
                 "give it to AWDClassifier or AWDRegressor, which train it."
             )
-        n_samples, outputs = len(x), x.flatten(1) if self._takes_rows else x
+        # A copy: samples may be read-only, and a model may work in place.
+        n_samples, outputs = len(x), x.clone()
+        outputs = outputs.flatten(1) if self._takes_rows else outputs
         with evaluating(self._modules()):
             for stage in self._stages:
                 shape = None if isinstance(stage, STAGES) else self.input_shape

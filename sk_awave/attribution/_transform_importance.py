@@ -6,10 +6,11 @@ from typing import Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.attribution._base import BaseImportance
 from sk_awave.attribution._differentiable_inverse import find_differentiable_inverse
+from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._input_gradients import as_samples, input_gradients
 from sk_awave.attribution._linear_inverse import LinearInverse
 from sk_awave.attribution._targets import check_single_target
@@ -18,10 +19,9 @@ from sk_awave.utils._sklearn import (
     Interval,
     fit_context,
 )
-from sk_awave.utils._validation import validate_signals
 
 
-class TransformImportance(TransformerMixin, BaseEstimator):
+class TransformImportance(BaseImportance):
     r"""Attribute a teacher's output to the coefficients of a transform.
 
     Transformation importance (TRIM [1]_) attributes :math:`f(S c + r)` to the
@@ -36,7 +36,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    transformer : fitted transformer
+    transformer : transformer
         - a transformer whose ``inverse_transform`` is linear, or linear plus an offset:
           wavelets, PCA, NMF, FastICA, DictionaryLearning, scalers, a FunctionTransformer
           with a Fourier transform and its inverse;
@@ -45,8 +45,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         - an estimator whose `inverse_transform` takes and returns tensors and is
           differentiable.
 
-        If this estimator will be cloned, wrap the transformer in a
-        `sklearn.frozen.FrozenEstimator`; otherwise the clone has an unfitted one.
+        A fitted transformer is used as it is; of another one a clone is fitted. Clones of
+        this estimator, as in a cross-validation, have an unfitted transformer; to keep a
+        fitted one, wrap it in a `sklearn.frozen.FrozenEstimator`.
 
     teacher : Teacher, or what `Teacher` takes
         The model, with its `method` and its `target`. If this estimator will be cloned,
@@ -64,6 +65,9 @@ class TransformImportance(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    transformer_ : transformer
+        The fitted transformer.
+
     teacher_ : Teacher
         The model as a teacher.
 
@@ -141,15 +145,17 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None) -> Self:
+    def fit(self, X, y=None, **fit_params) -> Self:
         """Check the transformer and the teacher, and find the adjoint of the inverse.
 
         Parameters
         ----------
         X : array-like or tensor of the shape that the transformer takes
             Samples.
-        y : None
-            Ignored.
+        y : array-like, default=None
+            The target for the fit of a transformer that is not fitted.
+        **fit_params : dict
+            Metadata for this fit, such as `input_gradients`.
 
         Returns
         -------
@@ -159,17 +165,18 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         Raises
         ------
         NotFittedError
-            If the transformer or the teacher is not fitted.
+            If the teacher is not fitted.
         TypeError, ValueError
             If the transformer has no inverse that is linear or differentiable, or if
             `Teacher` or `input_gradients` cannot use the teacher.
         """
-        samples = validate_signals(self, X, reset=True)
-        inverse = find_differentiable_inverse(self.transformer, X[:1])
-        self._inverse = inverse or LinearInverse(self.transformer, X[:1])
+        samples, rows = self._read(X, reset=True)
+        transformer = self._fitted_transformer(rows, y, fit_params)
+        inverse = find_differentiable_inverse(transformer, rows[:1])
+        self._inverse = inverse or LinearInverse(transformer, rows[:1])
+        self.transformer_ = transformer
         teacher = as_teacher(self.teacher)
-        with torch.no_grad():
-            teacher.outputs(as_samples(samples[:1], teacher, "X").clone())
+        check_independence(teacher, as_samples(samples[:2], teacher, "X"))
         self.n_components_ = self._inverse.n_components
         self._baselines = samples if teacher.method == "expected_gradients" else None
         self.teacher_ = teacher
@@ -216,7 +223,7 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             there is one array of scores per target.
         """
         check_is_fitted(self)
-        samples = validate_signals(self, X, reset=False)
+        samples, rows = self._read(X, reset=False)
         field = input_gradients(
             self.teacher_,
             samples,
@@ -227,10 +234,10 @@ class TransformImportance(TransformerMixin, BaseEstimator):
             random_state=self.random_state,
         )
         targets = torch.as_tensor(field).reshape(-1, *samples.shape)
-        adjoint = partial(self._inverse.adjoint, X=X, batch_size=self.batch_size)
+        adjoint = partial(self._inverse.adjoint, X=rows, batch_size=self.batch_size)
         scores = torch.stack([adjoint(target) for target in targets])
         if self.teacher_.multiplies:
-            scores = scores * self._inverse.coefficients(X).to(scores)
+            scores = scores * self._inverse.coefficients(rows).to(scores)
         scores = scores[0] if field.ndim == samples.ndim else scores
         return scores if isinstance(field, torch.Tensor) else scores.numpy()
 
@@ -250,9 +257,3 @@ class TransformImportance(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._inverse.names(self, input_features)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

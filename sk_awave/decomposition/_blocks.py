@@ -133,7 +133,9 @@ class IteratedBlocks(Blocks):
             x = as_tensor(X, self._transformer._torch_device(X))
             sums.append(_checksums(x))
             if is_first:
-                field = find_gradients(self._transformer, X, y, given, is_block=True)
+                field = find_gradients(
+                    self._transformer, X, y, given, is_block=True, is_checked=number > 0
+                )
                 field = self._keep(field)
             else:
                 field = self._recall(number, sums[-1])

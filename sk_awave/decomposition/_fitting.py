@@ -22,14 +22,11 @@ from sk_awave.decomposition._learner import (
 )
 from sk_awave.engine._adam import Adam
 from sk_awave.engine._blocks import Blocks, SummedObjective, summed_objective
-from sk_awave.engine._filter_bank import (
-    FilterBank,
-    as_wavelet,
-    terms_of,
-)
+from sk_awave.engine._filter_bank import FilterBank, terms_of
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._solver import OUTCOMES
 from sk_awave.engine._terms import Attribution, Sparsity
+from sk_awave.engine._wavelet import as_wavelet
 from sk_awave.utils._budget import check_filter_length
 from sk_awave.utils._callbacks import FitTask
 from sk_awave.utils._sklearn import FitInterrupted
@@ -40,10 +37,11 @@ from sk_awave.utils._warnings import warn
 _LONGEST = 22
 
 
-def find_gradients(transformer, X, y, given, *, is_block=False):
+def find_gradients(transformer, X, y, given, *, is_block=False, is_checked=False):
     """Return gradients of shape (n_targets, *X.shape), of the teacher or given, or None.
 
-    Those of a block may all be zero.
+    Those of a block may all be zero. `is_checked` tells that the teacher is known not to
+    mix samples.
 
     Raises
     ------
@@ -57,8 +55,10 @@ def find_gradients(transformer, X, y, given, *, is_block=False):
         return None
     if given is None:
         seed = transformer.random_state
-        find = find_field if is_block else input_gradients
-        field = find(teacher, X, y=y, random_state=seed)
+        if is_block:
+            field = find_field(teacher, X, y, random_state=seed, is_checked=is_checked)
+        else:
+            field = input_gradients(teacher, X, y=y, random_state=seed)
     else:
         field = as_samples(given, transformer, "input_gradients")
         if field.shape != X.shape:

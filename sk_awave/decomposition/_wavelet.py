@@ -6,9 +6,10 @@ from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.decomposition._basis import in_basis
 from sk_awave.decomposition._blocks import read_data
 from sk_awave.engine._blocks import Blocks, summed_objective
-from sk_awave.engine._filter_bank import FilterBank, as_wavelet
+from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._objective import Objective
 from sk_awave.engine._terms import Sparsity
+from sk_awave.engine._wavelet import as_wavelet
 from sk_awave.utils._array_api import learns_namespace
 from sk_awave.utils._sklearn import fit_context
 from sk_awave.utils._validation import as_tensor

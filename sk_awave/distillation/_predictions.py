@@ -51,8 +51,8 @@ class TeacherPredictor:
         """Return labels, or the numbers of a regression, of shape (n_samples,)."""
         rows = as_tensor(validate_signals(self.model, X, reset=False))
         chunks = rows.split(max(1, _CHUNK_SIZE // rows[0].numel()))
-        with torch.no_grad():  # copies: a teacher may work in place
-            outputs = [self.teacher.outputs(x.clone()).cpu() for x in chunks]
+        with torch.no_grad():
+            outputs = [self.teacher.outputs(x).cpu() for x in chunks]
         outputs = torch.cat(outputs).numpy()
         if self.labels is None:
             return outputs[:, self._target(outputs.shape[1])]
@@ -100,7 +100,7 @@ def output_labels(teacher, X, labels):
         If they do not agree with `labels`, the classes that the teacher knows.
     """
     with torch.no_grad():
-        n_outputs = teacher.outputs(as_tensor(X[:1]).clone()).shape[1]
+        n_outputs = teacher.outputs(as_tensor(X[:1])).shape[1]
     labels, indices = labels.tolist(), list(range(max(n_outputs, 2)))
     if teacher.classes_ is not None:
         known = teacher.classes_.tolist()

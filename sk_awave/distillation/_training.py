@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sk_awave.attribution._estimators import is_skorch_class, last_step, takes_rows
 from sk_awave.attribution._evaluation import match_target, prepare_input
 from sk_awave.attribution._teacher import Teacher
+from sk_awave.engine._imports import import_optimizers
 
 
 def needs_training(teacher):
@@ -123,6 +124,7 @@ def _methods(net, input_shape, caught, undo):
     """Return the methods of a net that are replaced, by their names."""
     from sk_awave.engine._adam import is_stop_request
 
+    import_optimizers()
     infer, fit_loop, initialize = net.infer, net.fit_loop, net.initialize_criterion
 
     def prepared(x, **fit_params):

@@ -11,6 +11,7 @@ import skorch
 import torch
 from torch import Tensor, nn
 
+from sk_awave.engine._imports import import_optimizers
 from sk_awave.engine._params import Params
 from sk_awave.engine._solver import Solution, Solver
 
@@ -163,6 +164,7 @@ class Adam(Params, Solver):
         -------
         Solution
         """
+        import_optimizers()
         solution = Solution(theta.copy(), loss_curve=[np.nan])
         try:
             best, _ = function(theta, rows=None)

@@ -11,9 +11,14 @@ from torch import Tensor
 from sk_awave.engine._layout import CoeffLayout
 from sk_awave.engine._linear_map import LinearMap
 from sk_awave.engine._transform import analysis_map, synthesis_map
+from sk_awave.utils._warnings import warn
 
 #: The length of signals, in coefficients of the coarsest level, and their largest size.
 _LENGTH, _MAX_SIZE = 8, 2**20
+
+#: The relative error of a round trip above which a bank does not reconstruct. Published
+#: taps have ten digits or more.
+_INEXACT = 1e-6
 
 
 def reconstruction_error(filters: np.ndarray) -> float:
@@ -40,6 +45,21 @@ def reconstruction_error(filters: np.ndarray) -> float:
     )
     distortion[filters.shape[1] - 1] -= 1
     return float(np.linalg.norm(np.r_[distortion, aliasing]))
+
+
+def warn_if_inexact(filters: Tensor) -> None:
+    """Warn if one of the banks (n_levels, n_axes, 4, K) does not reconstruct."""
+    banks = np.unique(filters.flatten(0, 1).numpy(), axis=0)
+    error = max(reconstruction_error(bank) for bank in banks)
+    if error > _INEXACT:
+        warn(
+            f"These filters do not reconstruct: one level changes white noise by "
+            f"{error:.2g} of its norm on the way to coefficients and back. Check their "
+            "order (dec_lo, dec_hi, rec_lo, rec_hi), their signs and their alignment. To "
+            "filters of odd length add a zero before dec_hi and rec_lo and behind dec_lo "
+            "and rec_hi, or the other way round. Of the wavelets of PyWavelets only "
+            "'dmey' is inexact: use 'sym20' instead."
+        )
 
 
 def condition_number(layout: CoeffLayout, filters: Tensor) -> float:

@@ -1,9 +1,8 @@
 """The two-channel filter bank: parameters in, four filters out."""
 
 import copy
-import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,16 @@ import pywt
 import torch
 from torch import Tensor, nn
 
-from sk_awave.engine._condition import reconstruction_error
+from sk_awave.engine._condition import warn_if_inexact
 from sk_awave.engine._free import Free
 from sk_awave.engine._lattice import Orthogonal
 from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
-from sk_awave.utils._warnings import warn
+from sk_awave.engine._wavelet import as_wavelet, make_wavelet
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
-
-#: The relative error of a round trip above which a bank does not reconstruct. Published
-#: taps have ten digits or more.
-_INEXACT = 1e-6
 
 
 class Fixed(nn.Identity):
@@ -168,7 +163,7 @@ class FilterBank(nn.Module):
                 f"even filter_length. Got shape {tuple(filters.shape)} instead."
             )
         if parametrization == "fixed":
-            _warn_if_inexact(filters)
+            warn_if_inexact(filters)
         # Held, not registered with torch's parametrize, which would forbid pickling.
         self.parametrization = as_parametrization(parametrization)
         if not filters.isfinite().all():
@@ -330,68 +325,6 @@ class FilterBank(nn.Module):
     def to_wavelet(self, level: int = 0, axis: int = 0, name: str = "learned"):
         """Return the bank of a level (0 is the finest) and axis as a `pywt.Wavelet`."""
         return make_wavelet(self().detach()[level, axis].cpu().numpy(), name)
-
-
-def as_wavelet(wavelet, owner: str = "FilterBank.from_wavelet") -> pywt.Wavelet:
-    """Return a discrete wavelet given by name or as such, or raise ValueError.
-
-    `owner` is whose parameter it is, for the message.
-    """
-    if isinstance(wavelet, pywt.Wavelet):
-        return wavelet
-    names = pywt.wavelist(kind="discrete")
-    if wavelet not in names:
-        similar = difflib.get_close_matches(str(wavelet).lower(), names, n=1)
-        hint = f" Did you mean {similar[0]!r}?" if similar else ""
-        raise ValueError(
-            f"The 'wavelet' parameter of {owner} must be an instance of 'pywt.Wavelet' "
-            f"or a str among pywt.wavelist(kind='discrete'). Got {wavelet!r} instead."
-            f"{hint}"
-        )
-    return pywt.Wavelet(wavelet)
-
-
-def library_filters(filter_length: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield name and ``rec_lo`` of the wavelets that the lattice has and that fit."""
-    aliases = {"db1", "sym2", "sym3"}  # of haar, db2 and db3
-    too_long = {"dmey", *(f"db{n}" for n in range(23, 39))}
-    for name in pywt.wavelist(kind="discrete"):
-        wavelet = pywt.Wavelet(name)
-        fits = wavelet.orthogonal and wavelet.dec_len <= filter_length
-        if fits and name not in aliases | too_long:
-            yield name, np.array(wavelet.rec_lo)
-
-
-def biorthogonal_wavelets(filter_length: float) -> Iterator[pywt.Wavelet]:
-    """Yield the wavelets that fit of the two families without orthogonal ones."""
-    for name in (*pywt.wavelist("bior"), *pywt.wavelist("rbio")):
-        wavelet = pywt.Wavelet(name)
-        if wavelet.dec_len <= filter_length and not name.endswith("1.1"):  # haar
-            yield wavelet
-
-
-def make_wavelet(filters: np.ndarray, name: str) -> pywt.Wavelet:
-    """Wrap filters of shape (4, K) as a `pywt.Wavelet` that knows what it is."""
-    wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in filters])
-    dec_lo, _, rec_lo, _ = filters
-    wavelet.orthogonal = bool(np.allclose(dec_lo, rec_lo[::-1], atol=_TOLERANCE))
-    wavelet.biorthogonal = True
-    return wavelet
-
-
-def _warn_if_inexact(filters: Tensor) -> None:
-    """Warn if one of the banks (n_levels, n_axes, 4, K) does not reconstruct."""
-    banks = np.unique(filters.flatten(0, 1).numpy(), axis=0)
-    error = max(reconstruction_error(bank) for bank in banks)
-    if error > _INEXACT:
-        warn(
-            f"These filters do not reconstruct: one level changes white noise by "
-            f"{error:.2g} of its norm on the way to coefficients and back. Check their "
-            "order (dec_lo, dec_hi, rec_lo, rec_hi), their signs and their alignment. To "
-            "filters of odd length add a zero before dec_hi and rec_lo and behind dec_lo "
-            "and rec_hi, or the other way round. Of the wavelets of PyWavelets only "
-            "'dmey' is inexact: use 'sym20' instead."
-        )
 
 
 def deviation(filters: Tensor, target: Tensor) -> float:

@@ -13,13 +13,12 @@ from sk_awave.engine._batch_bfgs import minimize_batch
 from sk_awave.engine._filter_bank import (
     FilterBank,
     Fixed,
-    biorthogonal_wavelets,
     deviation,
-    library_filters,
 )
 from sk_awave.engine._growth import BEAM, Report, distinct, grow
 from sk_awave.engine._lattice import Orthogonal, lowpass_to_angles
 from sk_awave.engine._objective import BATCH_SIZE, Objective
+from sk_awave.engine._wavelet import biorthogonal_wavelets, library_filters
 
 #: The strategies by which starts are found, besides taking the named wavelet.
 STRATEGIES = ("library", "random", "grow", "best")

@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sk_awave.engine._filter_bank import make_wavelet
 from sk_awave.engine._layout import MAX_LEVEL
+from sk_awave.engine._wavelet import make_wavelet
 from sk_awave.feature_extraction._bands import bands_of
 from sk_awave.feature_extraction._choice import (
     check_candidates,

@@ -1,34 +1,15 @@
 """Estimators that contain a wavelet transformer."""
 
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
-)
 
 from sk_awave.decomposition._wavelet import WaveletTransformer
 from sk_awave.utils._array_api import IS_SUPPORTED
+from sk_awave.utils._containers import ContainerMixin
 
 
-class BaseContainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
+class BaseContainer(ContainerMixin, TransformerMixin, BaseEstimator):
     """Contains a wavelet transformer; a clone of it is fitted."""
-
-    def get_metadata_routing(self):
-        """Return the metadata that goes to the transformer.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            The metadata that the `fit` of the transformer requests.
-        """
-        mapping = MethodMapping()
-        for caller in ("fit", "fit_transform"):
-            mapping.add(caller=caller, callee="fit")
-        router = MetadataRouter(owner=type(self).__name__)
-        return router.add(transformer=self._template(), method_mapping=mapping)
 
     def _template(self):
         """Return the transformer to clone."""
@@ -36,9 +17,7 @@ class BaseContainer(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     def _fit_transformer(self, X, y, fit_params, attribute, what):
         """Fit a clone, and check that it has what is needed of it."""
-        if get_config()["enable_metadata_routing"]:
-            fit_params = process_routing(self, "fit", **fit_params).transformer.fit
-        transformer = clone(self._template()).fit(X, y, **fit_params)
+        transformer = self._fit_clone(X, y, fit_params)
         if not hasattr(transformer, attribute):
             raise TypeError(
                 f"The 'transformer' parameter of {type(self).__name__} must be a "

@@ -8,9 +8,9 @@ import torch
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_awave.engine import CoeffLayout, FilterBank, Tree
-from sk_awave.engine._filter_bank import library_filters
 from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
 from sk_awave.engine._layout import resolve_level
+from sk_awave.engine._wavelet import library_filters
 from sk_awave.feature_extraction._leave_one_out import (
     choose_sets,
     leave_one_out_error,

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sk_awave.engine._filter_bank import as_wavelet
+from sk_awave.engine._wavelet import as_wavelet
 from sk_awave.inspection._heads import read_head
 from sk_awave.inspection._sampling import check_sampling_frequency
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sk_awave.engine._filter_bank import biorthogonal_wavelets, library_filters
+from sk_awave.engine._wavelet import biorthogonal_wavelets, library_filters
 from sk_awave.inspection._checks import single_wavelet
 from sk_awave.inspection._distance import wavelet_distance
 from sk_awave.inspection._sampling import check_sampling_frequency, in_time

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from skorch.utils import data_from_dataset, is_dataset, to_tensor
 
 from sk_awave.attribution._evaluation import evaluating, match_target, prepare_input
+from sk_awave.engine._imports import import_optimizers
 from sk_awave.neural_network._penalties import PENALTIES
 from sk_awave.neural_network._region import Region, band_weights
 from sk_awave.utils._sklearn import (
@@ -74,6 +75,7 @@ class PenalizedNet:
             If there is not exactly one of these: bands, one mask, and masks of samples.
             Also if it does not fit the samples.
         """
+        import_optimizers()
         self._find_region(X, y)
         return super().fit(X, y, **fit_params)
 
@@ -94,6 +96,7 @@ class PenalizedNet:
         self : object
             Trained net.
         """
+        import_optimizers()
         if not hasattr(self, "transformer_"):
             self._find_region(X, y)
         return super().partial_fit(X, y, classes, **fit_params)

@@ -143,6 +143,66 @@ def test_groups_of_all_kinds_are_the_same():
         assert other.get_feature_names_out().tolist() == names
 
 
+def everything(net, X):
+    """Return the score of all values of the samples, and the output."""
+    groups = np.array([[True] * NET_LENGTH, [False] * NET_LENGTH])
+    cd = ContextualDecomposition(None, net, groups=groups).fit(X)
+    relevant, irrelevant = cd.decompose(X)
+    np.testing.assert_array_equal(relevant[1], 0)
+    return relevant[0], relevant[0] + irrelevant[0]
+
+
+# The branch depends on the batch, and transposed convolutions have units without input.
+@pytest.mark.parametrize("name", sorted(NETS.keys() - {"branch", "transposed"}))
+def test_the_score_of_everything_is_the_output(name):
+    score, output = everything(make_net(name), samples((NET_LENGTH,)))
+    np.testing.assert_allclose(score, output, atol=EXACT)
+
+
+@pytest.mark.parametrize("n_empty", [4, 8, NET_LENGTH])
+def test_biases_of_an_empty_background_are_irrelevant(n_empty):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        filters = nn.Conv1d(1, 4, 3, padding=1).double()
+        head = nn.Linear(4 * NET_LENGTH, 2).double()
+    X = samples((NET_LENGTH,))
+    X[:, :n_empty] = 0
+    net = nn.Sequential(nn.Unflatten(1, (1, -1)), filters, nn.Flatten(), head)
+    score, output = everything(net, X)
+    with torch.no_grad():
+        n_nothing = n_empty - (
+            n_empty < NET_LENGTH
+        )  # the filters reach one value further
+        biases = torch.zeros(4, NET_LENGTH, dtype=torch.float64)
+        biases[:, :n_nothing] = filters.bias[:, None]
+        irrelevant = (head.weight @ biases.flatten()).numpy()
+        bias = head.bias.numpy()
+    relevant = output - bias - irrelevant
+    share = np.abs(relevant) / (np.abs(relevant) + np.abs(irrelevant))
+    np.testing.assert_allclose(score, relevant + share * bias, atol=EXACT)
+    assert (np.abs(score - output) > 1e-3).all()
+
+
+def test_biases_after_units_that_are_all_zero_are_irrelevant():
+    """Of two outputs, one sees units of a ReLU that are dead, and one live units."""
+    first, last = nn.Linear(NET_LENGTH, 4).double(), nn.Linear(4, 2).double()
+    with torch.no_grad():
+        first.bias.copy_(torch.tensor([9.0, 9.0, -99.0, -99.0]))
+        last.weight.copy_(torch.tensor([[1.0, -2.0, 0.0, 0.0], [0.0, 0.0, 1.0, -2.0]]))
+        last.bias.copy_(torch.tensor([0.5, 0.5]))
+    net = nn.Sequential(first, nn.ReLU(), last)
+    score, output = everything(net, samples((NET_LENGTH,)))
+    np.testing.assert_allclose(score[:, 0], output[:, 0], atol=EXACT)
+    np.testing.assert_array_equal(score[:, 1], 0)
+    np.testing.assert_array_equal(output[:, 1], 0.5)
+
+
+def test_the_band_of_a_single_channel_has_no_prefix():
+    X = rows()[:, None]
+    cd = ContextualDecomposition(wavelet(X), lambda x: x.flatten(1).sum(1)).fit(X)
+    assert cd.get_feature_names_out().tolist() == ["cA2", "cD2", "cD1"]
+
+
 def test_bands_of_channels():
     X = samples((2, 16))
     net = nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(42, 1))
@@ -207,7 +267,8 @@ def test_chunks_have_the_size_of_the_widest_activation():
     cd.fit(X.astype(np.float32))
     seen.clear()
     cd.transform(X.astype(np.float32))
-    assert seen == [4, 4, 4, 4, 1, 1]  # 4 samples x 4 groups; each once for the check
+    # 4 samples x 4 groups, each once for the check; before, one chunk and two alone.
+    assert seen == [4, 1, 1, 4, 4, 4, 4, 1, 1]
 
 
 def test_targets():
@@ -341,7 +402,7 @@ def test_transformers_that_do_not_work():
     with pytest.raises(TypeError, match=r"must have an inverse_transform, .*LinearReg"):
         ContextualDecomposition(LinearRegression(), net).fit(X)
     with pytest.raises(NotFittedError, match="PCA instance is not fitted yet"):
-        ContextualDecomposition(PCA(), net).fit(X)
+        ContextualDecomposition(FrozenEstimator(PCA()), net).fit(X)
     kernel = KernelPCA(3, kernel="rbf", fit_inverse_transform=True).fit(X)
     with pytest.raises(ValueError, match=r"must be linear .* that of KernelPCA is not"):
         ContextualDecomposition(kernel, net, groups="coefficients").fit(X)
@@ -372,7 +433,7 @@ def changes_a_view(x):
         (leaves_torch, NotImplementedError, r"no rule for torch.Tensor.numpy\."),
         (nn.Sequential(nn.Softmax(1)), NotImplementedError, r"'0'\)\. Pass the logits"),
         (lambda x: x.new_zeros(len(x), 2), TypeError, "leaves the contextual decomp"),
-        (random_output, ValueError, "differ from the teacher's .* draw random numbers"),
+        (random_output, ValueError, "evaluated again.* draws random numbers"),
         (changes_a_view, ValueError, "differ from the teacher's .* in place"),
     ],
 )

@@ -327,7 +327,23 @@ def test_number_of_passes(method, target, n_targets, batch_size, n_chunks):
     n_steps = 4 if method in AVERAGES else 1
     assert counted.n_forward == n_chunks * n_steps
     assert counted.n_backward == n_chunks * n_steps * n_targets
-    assert counted.n_plain == (n_chunks if method in AVERAGES else 0)
+    n_checks = 3  # of the first chunk, and of two of its samples alone
+    assert counted.n_plain == n_checks + (n_chunks if method in AVERAGES else 0)
+
+
+def test_baselines_and_places_between_are_drawn_independently():
+    """The mean of x' + t (x - x') at x = 0, with x' either 0 or 1, is 1/4."""
+    X, baselines = np.zeros((500, 3)), np.array([[0.0] * 3, [1.0] * 3])
+    field = gradients(
+        lambda x: x.square().sum(1) / 2,
+        X,
+        method="expected_gradients",
+        baselines=baselines,
+        n_steps=20,
+        random_state=0,
+    )
+    # Each sample is a mean over 20 draws, of a standard deviation of .32.
+    assert field.mean() == pytest.approx(0.25, abs=4 * 0.32 / np.sqrt(500 * 20))
 
 
 @pytest.mark.parametrize("method", ["smoothgrad", "expected_gradients"])
@@ -392,6 +408,33 @@ def test_inside_no_grad_and_inference_mode():
         actual = gradients(module, x + 0, target=0)
     assert torch.equal(actual, expected)
     assert not actual.is_inference()
+
+
+class InPlace(nn.Module):
+    """A function that changes the tensor that it is given."""
+
+    def forward(self, x):
+        return x.mul_(2).add_(1).square().sum(1)
+
+
+@pytest.mark.parametrize(
+    "method", [*METHODS, lambda f, x, target: torch.autograd.grad(f(x).sum(), x)[0]]
+)
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("kind", ["array", "read-only", "tensor"])
+def test_teachers_that_work_in_place(method, batch_size, kind):
+    X = rows()
+    kwargs = {"method": method, "random_state": 0, "batch_size": batch_size}
+    expected = gradients(lambda x: (2 * x + 1).square().sum(1), X, **kwargs)
+    given = torch.tensor(X) if kind == "tensor" else X.copy()
+    if kind == "read-only":
+        given.flags.writeable = False
+    actual = gradients(InPlace(), given, **kwargs)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
+    np.testing.assert_array_equal(given, X)
+    before = torch.tensor(X)
+    Teacher(InPlace()).outputs(before)
+    np.testing.assert_array_equal(before, X)
 
 
 def test_teacher_on_another_device_than_asked_for():

@@ -13,6 +13,7 @@ from torch.overrides import wrap_torch_function
 from sk_awave.attribution import decomposition_rule
 from sk_awave.attribution._split import contextual_parts
 from sk_awave.attribution._split_recurrent import gate_shares
+from sk_awave.attribution._split_rules import share as share_of_bias
 
 DATA = Path(__file__).parent / "data"
 PUBLISHED = 1e-10  # what the published code and these rules may differ by at 0/0
@@ -549,3 +550,14 @@ def test_on_a_gpu(name, cuda):
         net = net.to(cuda)
         actual, _ = decompose(net, x.float().to(cuda), parts.float().to(cuda))
     assert_close(actual.cpu(), expected, 1e-5)
+
+
+def test_shares_of_rounding_errors_are_small():
+    """Beside the largest value of a sample; else rounding would decide over a bias."""
+    relevant = torch.tensor([[1.0, 1e-17, 0.0, 0.5], [1e-17, 0.0, 0.0, 0.0]]).double()
+    irrelevant = torch.tensor([[0.0, 0.0, 0.0, 1.5], [0.0, 0.0, 0.0, 0.0]]).double()
+    shares = share_of_bias(relevant, irrelevant)
+    assert_close(shares[0, [0, 3]], torch.tensor([1.0, 0.25]).double(), 1e-12)
+    assert shares[0, 1] < 0.1
+    assert (shares[:, 2] == 0).all()
+    assert shares[1, 0] > 0.9  # a sample of small values is not one of errors

@@ -813,3 +813,60 @@ def test_inputs_of_another_shape_than_the_module_takes():
 def test_outputs_that_are_wrong(function, error, message):
     with pytest.raises(error, match=message):
         Teacher(function).outputs(torch.randn(4, LENGTH))
+
+
+class Foreign(nn.Module):
+    """Takes or returns something else than one tensor."""
+
+    def __init__(self, function, dtype=None):
+        super().__init__()
+        self.linear, self.function = nn.Linear(LENGTH, 2, dtype=dtype), function
+
+    def forward(self, x):
+        return self.function(self.linear, x)
+
+
+class TakesTwo(nn.Linear):
+    def forward(self, x, mask):
+        return super().forward(x * mask)
+
+
+class TakesNames(nn.Linear):
+    def forward(self, *, x):
+        return super().forward(x)
+
+
+def pair(linear, inputs):
+    x, mask = inputs
+    return linear(x * mask)
+
+
+@pytest.mark.filterwarnings("ignore:.*tensor with an invalid index:DeprecationWarning")
+@pytest.mark.parametrize(
+    "model, error, message",
+    [
+        (Foreign(lambda linear, x: linear(x["x"])), ValueError, "takes a dict"),
+        (Foreign(lambda linear, x: linear(x.get("x"))), ValueError, "takes a dict"),
+        (Foreign(lambda linear, x: linear(**x)), ValueError, "takes a dict"),
+        (Foreign(pair), ValueError, "several inputs"),
+        (TakesTwo(LENGTH, 2), ValueError, "missing 1 required .* several inputs"),
+        (TakesNames(LENGTH, 2), ValueError, "positional argument.* several inputs"),
+        (Foreign(lambda linear, x: {"y": linear(x)}), TypeError, "Got dict"),
+        (Foreign(lambda linear, x: ({"y": linear(x)}, x)), TypeError, "Got dict"),
+        (Foreign(lambda linear, x: None), TypeError, "Got NoneType"),
+        (Foreign(lambda linear, x: linear(x), torch.complex64), ValueError, "complex"),
+    ],
+)
+def test_models_that_take_or_return_something_else(model, error, message):
+    """What is said speaks of the teacher, and of the function that can take its place."""
+    for n_samples in (2, 5):
+        with pytest.raises(
+            error, match=rf"(?s)The teacher .*{message}.*lambda x: model\("
+        ):
+            input_gradients(model, torch.randn(n_samples, LENGTH))
+
+
+@pytest.mark.parametrize("make", [torch.fft.rfft, lambda x: torch.complex(x, x)])
+def test_complex_outputs(make):
+    with pytest.raises(ValueError, match=r"must return real outputs.* complex .*abs\(\)"):
+        input_gradients(make, rows())

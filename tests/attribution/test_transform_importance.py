@@ -474,7 +474,7 @@ def test_transformers_without_an_inverse_or_a_fit():
     with pytest.raises(TypeError, match=r"must have an inverse_transform, .*LinearReg"):
         TransformImportance(LinearRegression(), wavy).fit(X)
     with pytest.raises(NotFittedError, match="PCA instance is not fitted yet"):
-        TransformImportance(PCA(), wavy).fit(X)
+        TransformImportance(FrozenEstimator(PCA()), wavy).fit(X)
     with pytest.raises(NotFittedError, match="TransformImportance instance is not"):
         TransformImportance(PCA().fit(X), wavy).transform(X)
     with pytest.raises(NotFittedError, match="TransformImportance instance is not"):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from sk_awave.engine import Biorthogonal, FilterBank
-from sk_awave.engine._filter_bank import make_wavelet
 from sk_awave.engine._lattice import angles_to_lowpass, orthogonal_filters
 from sk_awave.engine._skewed_lattice import lattice_to_filters
+from sk_awave.engine._wavelet import make_wavelet
 
 #: Those with two low-passes that differ by two taps in length.
 BIORTHOGONAL = [
