@@ -1,6 +1,7 @@
 """What teachers are trained on, and what their outputs say, whatever they are."""
 
 import copy
+import re
 import warnings
 
 import numpy as np
@@ -522,7 +523,7 @@ def first_channel(samples):
         ),
         Teacher(Ridge()),
     ],
-    ids=str,
+    ids=lambda teacher: re.sub(r" at 0x\w+", "", str(teacher)),
 )
 def test_samples_of_several_axes(teacher):
     model = regressor(teacher).fit(Z, CHANNELS)
