@@ -18,6 +18,8 @@ from sk_awave.attribution._estimators import unfreeze
 from sk_awave.attribution._teacher import Teacher, as_teacher
 from sk_awave.decomposition import WaveletTransformer
 from sk_awave.distillation._nesting import wavelet_of, with_wavelet
+from sk_awave.utils._masks import refuse_masked
+from sk_awave.utils._signals import as_signals
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -156,7 +158,8 @@ class DistillationReport:
 
 def make_report(model, X, y, *, cv, wavelets, n_jobs):
     """Cross-validate a model and its baselines; see ``AWDClassifier.report``."""
-    X, y = np.asarray(X), np.asarray(y)
+    refuse_masked(y, "y")
+    X, y = np.asarray(as_signals(X)), np.asarray(y)
     classifies = is_classifier(model)
     score = accuracy_score if classifies else r2_score
     folds = list(check_cv(cv, y, classifier=classifies).split(X, y))

@@ -24,6 +24,7 @@ from sk_awave.feature_extraction._ragged import (
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
 from sk_awave.utils._array_api import follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
+from sk_awave.utils._signals import as_signals
 from sk_awave.utils._sklearn import Interval, fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -260,7 +261,7 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
             wavelet.ndim, wavelet.signal_shape
         ):
             return fill_ends(X, length)
-        return X, None
+        return as_signals(X), None
 
     def _parts(self, X, is_missing):
         """Return an iterator over the bands of parts, and the order of the signals."""
