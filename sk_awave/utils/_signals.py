@@ -195,6 +195,8 @@ def _check_shapes(shapes, pads):
                 "[x.T for x in X]."
             )
         raise ValueError(f"X has samples of different shapes, such as {few}. {remedy}")
+    if shortest == 0 < longest:
+        raise ValueError("X has empty signals: leave them out.")
     if shortest < longest and not pads:
         raise ValueError(
             f"Signals must have equal length here, but X has some of {shortest} to "

@@ -157,6 +157,7 @@ def test_columns_of_cells_are_channels(container):
         ([*X, np.nan], "Sample 12 of X is nan, but others are signals"),
         ([[X[0], X[1][:9]], [X[2], X[3]]], "Sample 0 .* lengths .*32, 9.* equal length"),
         ([x.T for x in CHANNELS[:, :, :9]] + [CHANNELS[0].T], r"\[x.T for x in X\]"),
+        ([X[0], X[0][:0]], "has empty signals"),
         ([X[0], CHANNELS[0]], "different shapes.*equal length"),
         (
             [pd.DataFrame(x.T) for x in CHANNELS],
