@@ -16,10 +16,10 @@ _CELLS = re.compile(r"object|((fixed_size_|large_)?list|array)\b", re.IGNORECASE
 _TIMES = re.compile(r"date|time|duration|period", re.IGNORECASE)
 
 _SENSORS = (
-    "If the other columns are sensors, they are one recording: pass windows of it with "
-    "channels first, such as np.lib.stride_tricks.sliding_window_view(values, length, "
-    "axis=0)[::length], or values.T[np.newaxis] as a single sample, where values are "
-    "those of the sensors. If each column is a sample, pass values.T."
+    "If columns are sensors, they are one recording: pass windows of it with channels "
+    "first, np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[::length], "
+    "or values.T[np.newaxis] as a single sample, where values are those of the sensors. "
+    "If each column is a sample, pass values.T."
 )
 
 #: Fewer columns than these are rather sensors than samples of signals.
@@ -100,10 +100,9 @@ def _find_cells(X):
     if hasattr(X, "columns"):
         return _find_cells_of_frame(X)
     if isinstance(X, list | tuple):
-        numbers = all(isinstance(x, list | tuple) and not _has_signals(x) for x in X)
-        return (
-            X if _has_signals(X) and not (numbers and len({*map(len, X)}) == 1) else None
-        )
+        rows = all(isinstance(x, list | tuple) and not _has_signals(x) for x in X)
+        is_matrix = rows and len({len(x) for x in X}) == 1
+        return X if _has_signals(X) and not is_matrix else None
     if not _CELLS.match(str(getattr(X, "dtype", getattr(X, "type", None)))):
         return None
     cells = np.asarray(X)
