@@ -47,7 +47,7 @@ def find_compiler():
 
 
 def find_runtime(compiler):
-    """Return the shared runtime of the sanitizer, and the options that link to it."""
+    """Return the shared runtime of the sanitizer, and further options of the compiler."""
     names, options = ["libasan.so"], []
     macros = subprocess.run(
         [*compiler, "-dM", "-E", "-x", "c++", os.devnull],
@@ -57,7 +57,7 @@ def find_runtime(compiler):
     ).stdout
     if "__clang__" in macros:  # which would find the library of gcc, too
         names = [f"libclang_rt.asan{end}.so" for end in ("", f"-{platform.machine()}")]
-        options = ["-shared-libasan"]
+        options = ["-shared-libasan", "-O0"]  # more would take it minutes
     for name in names:
         found = subprocess.run(
             [*compiler, f"-print-file-name={name}"],
@@ -70,8 +70,8 @@ def find_runtime(compiler):
     sys.exit(f"{shlex.join(compiler)} has no {' or '.join(names)}.")
 
 
-def build(folder, compiler, linking):
-    """Build the instrumented library, and return its path."""
+def build(folder, command):
+    """Build the instrumented library by a command, and return its path."""
     objects = []
     for name, extra in SETS.items():
         for source in (
@@ -79,11 +79,10 @@ def build(folder, compiler, linking):
         ):
             objects.append(str(folder / f"{source}_{name}.o"))
             path = str(SOURCES / f"{source}.cpp")
-            command = [*compiler, *OPTIONS, *extra, "-c", path, "-o", objects[-1]]
-            subprocess.run(command, check=True)
+            arguments = [*extra, "-c", path, "-o", objects[-1]]
+            subprocess.run([*command, *arguments], check=True)
     library = folder / "_kernel.lib.so"
-    link = [*compiler, *OPTIONS, *linking, "-shared", *objects, "-o", str(library)]
-    subprocess.run(link, check=True)
+    subprocess.run([*command, "-shared", *objects, "-o", str(library)], check=True)
     return library
 
 
@@ -182,9 +181,9 @@ def main():
     args = parser.parse_args()
     if "FUZZED_KERNEL" not in os.environ:
         compiler = find_compiler()
-        runtime, linking = find_runtime(compiler)
+        runtime, options = find_runtime(compiler)
         with tempfile.TemporaryDirectory() as folder:
-            library = build(Path(folder), compiler, linking)
+            library = build(Path(folder), [*compiler, *OPTIONS, *options])
             sys.exit(restart(library, runtime, sys.argv[1:]))
 
     from sk_awave.engine import _kernel, _library
