@@ -2,16 +2,20 @@
 
 Run it from a checkout, as a program that is instrumented like the library::
 
-    CXX=g++ python benchmarks/fuzz_kernel.py --seconds 60
+    CXX=clang++ python benchmarks/fuzz_kernel.py --seconds 60
 
-It builds the kernel with ``-fsanitize=address,undefined``, starts itself anew with the
-runtime of the sanitizer loaded first, and gives each instruction set random shapes,
+The compiler is that of gcc or clang; by default the first of c++, g++ and clang++. The
+program builds the kernel with ``-fsanitize=address,undefined``, starts itself anew with
+the runtime of the sanitizer loaded first, and gives each instruction set random shapes,
 modes, levels, filters, strides and numbers of rows, none and one included. Nothing is
 printed of what is clean but a count; the first error ends it.
 """
 
 import argparse
 import os
+import platform
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,31 +37,59 @@ SETS = {
 }
 
 
-def build(folder):
-    """Build the instrumented library, and return its path."""
-    compiler, objects = os.environ.get("CXX", "g++"), []
+def find_compiler():
+    """Return the words that call the compiler."""
+    names = "c++", "g++", "clang++"
+    default = next(filter(shutil.which, names), None)
+    if not os.environ.get("CXX", default):
+        sys.exit(f"There is none of {', '.join(names)}: set CXX to a compiler.")
+    return shlex.split(os.environ.get("CXX") or default)
+
+
+def find_runtime(compiler):
+    """Return the shared runtime of the sanitizer, and further options of the compiler."""
+    names, options = ["libasan.so"], []
+    macros = subprocess.run(
+        [*compiler, "-dM", "-E", "-x", "c++", os.devnull],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    if "__clang__" in macros:  # which would find the library of gcc, too
+        names = [f"libclang_rt.asan{end}.so" for end in ("", f"-{platform.machine()}")]
+        options = ["-shared-libasan", "-O0"]  # more would take it minutes
+    for name in names:
+        found = subprocess.run(
+            [*compiler, f"-print-file-name={name}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        if os.path.isabs(found):
+            return found, options
+    sys.exit(f"{shlex.join(compiler)} has no {' or '.join(names)}.")
+
+
+def build(folder, command):
+    """Build the instrumented library by a command, and return its path."""
+    objects = []
     for name, extra in SETS.items():
         for source in (
             ["choice", "lattice"] if name == "choice" else ["transform", "pooling"]
         ):
             objects.append(str(folder / f"{source}_{name}.o"))
             path = str(SOURCES / f"{source}.cpp")
-            command = [compiler, *OPTIONS, *extra, "-c", path, "-o", objects[-1]]
-            subprocess.run(command, check=True)
+            arguments = [*extra, "-c", path, "-o", objects[-1]]
+            subprocess.run([*command, *arguments], check=True)
     library = folder / "_kernel.lib.so"
-    subprocess.run([compiler, *OPTIONS, "-shared", *objects, "-o", library], check=True)
+    subprocess.run([*command, "-shared", *objects, "-o", str(library)], check=True)
     return library
 
 
-def restart(library, arguments):
+def restart(library, runtime, arguments):
     """Run this file again with the runtime of the sanitizer, and return its status."""
-    compiler = os.environ.get("CXX", "g++")
-    found = subprocess.run(
-        [compiler, "-print-file-name=libasan.so"], check=True, capture_output=True
-    )
-    preload = found.stdout.decode().strip()
     environment = os.environ | {
-        "LD_PRELOAD": preload,
+        "LD_PRELOAD": runtime,
         "ASAN_OPTIONS": "detect_leaks=0",  # of Python, there are many
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "FUZZED_KERNEL": str(library),
@@ -148,8 +180,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if "FUZZED_KERNEL" not in os.environ:
+        compiler = find_compiler()
+        runtime, options = find_runtime(compiler)
         with tempfile.TemporaryDirectory() as folder:
-            sys.exit(restart(build(Path(folder)), sys.argv[1:]))
+            library = build(Path(folder), [*compiler, *OPTIONS, *options])
+            sys.exit(restart(library, runtime, sys.argv[1:]))
 
     from sk_awave.engine import _kernel, _library
 

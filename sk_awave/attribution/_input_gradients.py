@@ -18,14 +18,13 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 
 from sk_awave.attribution._independence import check_independence
 from sk_awave.attribution._paths import LOCAL_METHODS, make_path
 from sk_awave.attribution._targets import Targets
 from sk_awave.attribution._teacher import as_teacher
 from sk_awave.utils._sklearn import Interval, validate_params
-from sk_awave.utils._validation import as_tensor, check_tensor
+from sk_awave.utils._validation import as_tensor, check_samples
 from sk_awave.utils._warnings import warn
 
 #: The values of a chunk by default.
@@ -268,12 +267,7 @@ def _call_method(teacher, x, select):
 
 def as_samples(X, teacher, name):
     """Return samples as a tensor of float32 or float64, of the shape of `X`."""
-    if isinstance(X, torch.Tensor):
-        rows = X.flatten(1) if X.ndim > 2 else X
-        return check_tensor(rows, teacher, name).reshape(X.shape)
-    dtypes = [np.float64, np.float32]
-    X = check_array(X, dtype=dtypes, allow_nd=True, estimator=teacher, input_name=name)
-    return as_tensor(X)
+    return as_tensor(check_samples(X, teacher, name))
 
 
 def _check_baselines(baselines, samples, teacher):

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 import torch
 
+from sk_awave.utils._masks import refuse_masked
+
 #: The words that a target may be.
 TARGETS = ("all", "predicted", "label", "auto")
 
@@ -62,6 +64,7 @@ class Targets:
         self.is_single = not isinstance(target, list) and self.word != "all"
         self.labels = None
         if self.word == "label":
+            refuse_masked(y, "y")
             self.labels = _label_indices(y, teacher.classes_, n_samples)
         self._is_regressor = teacher.is_regressor
 

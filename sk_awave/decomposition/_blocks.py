@@ -12,6 +12,7 @@ from sk_awave.decomposition._fitting import find_gradients
 from sk_awave.engine._blocks import Block, Blocks
 from sk_awave.utils import _dask
 from sk_awave.utils._array_api import remember_namespace
+from sk_awave.utils._masks import refuse_masked
 from sk_awave.utils._validation import as_tensor, validate_signals
 
 #: How far sums over the same data may be apart, relative to their size, by rounding.
@@ -37,6 +38,7 @@ def read_data(transformer, X, y=None, input_gradients=None, *, reset):
         The gradients; those of blocks have no rows.
     y : array-like or None
     """
+    refuse_masked(y, "y")
     blocks = find_blocks(transformer, X, y, input_gradients, reset=reset)
     if blocks is not None:
         return blocks, blocks.summary.like.input_gradients, None
@@ -276,6 +278,7 @@ def _make_block(transformer, number, X, y, given):
 
 def _as_block(transformer, number, x, field, y):
     """Bring what belongs to signals to their device; labels if a term may need them."""
+    refuse_masked(y, "y")
     wanted = y is not None and getattr(transformer, "extra_terms", None)
     y = as_tensor(np.asarray(y), x.device) if wanted else None
     return Block(number, x, None if field is None else field.to(x), y)

@@ -286,8 +286,10 @@ class BaseAWD(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass
 
     def _fit_student(self, transformer, X, y):
         """Fit features and head on a fitted transformer."""
-        features = self._make_features(transformer).fit(X, y)
-        return features, clone(self._head()).fit(features.transform(X), y)
+        features = self._make_features(transformer)
+        # A pipeline also takes what has no fit_transform.
+        transformed = make_pipeline(features).fit_transform(X, y)
+        return features, clone(self._head()).fit(transformed, y)
 
     def _teacher_target(self, y):
         """Return the target in the form that the teacher is trained on."""

@@ -17,6 +17,8 @@ from sk_awave.decomposition import WaveletTransformer
 from sk_awave.distillation._nesting import wavelet_of, with_wavelet
 from sk_awave.distillation._predictions import TeacherPredictor, warn_of_other_units
 from sk_awave.distillation._training import needs_training
+from sk_awave.utils._masks import refuse_masked
+from sk_awave.utils._signals import as_signals
 
 WAVELETS = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym5", "coif1", "coif2")
 
@@ -155,7 +157,8 @@ class DistillationReport:
 
 def make_report(model, X, y, *, cv, wavelets, n_jobs):
     """Cross-validate a model and its baselines; see ``AWDClassifier.report``."""
-    X, y = np.asarray(X), np.asarray(y)
+    refuse_masked(y, "y")
+    X, y = np.asarray(as_signals(X)), np.asarray(y)
     classifies = is_classifier(model)
     score = accuracy_score if classifies else r2_score
     folds = list(check_cv(cv, y, classifier=classifies).split(X, y))

@@ -21,7 +21,7 @@ from sk_awave.feature_extraction._choice import (
 )
 from sk_awave.feature_extraction._elimination import rank_features
 from sk_awave.feature_extraction._leave_one_out import groups_of_copies, kernel
-from sk_awave.feature_extraction._place import PlacesMixin
+from sk_awave.feature_extraction._place import PlacesMixin, deviations
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
@@ -65,7 +65,7 @@ class AdaptiveSubbandPooling(
     after it, such as `RidgeClassifierCV`: the wavelets are chosen for a ridge.
 
     Series of one axis may have unequal lengths: `X` is then a list of arrays, or an array
-    whose rows end in NaN. NaN elsewhere is an error: impute these values first.
+    whose rows end in NaN. NaN elsewhere is an error: interpolate these values first.
 
     Parameters
     ----------
@@ -297,6 +297,7 @@ class AdaptiveSubbandPooling(
         if self.n_features is not None and self.n_features < features.shape[1]:
             ranking = rank_features(features[few], target, self.n_features, groups)
             self._pools.keep(np.sort(ranking[: self.n_features]))
+        self._deviations = deviations(features[:, self.support_])
         task.end(is_fitted=True)
         return self
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sk_awave.feature_extraction._ragged import as_array
 from sk_awave.utils._validation import channel_names_in
 
 
@@ -37,8 +38,21 @@ class Place(NamedTuple):
         return f"{wavelet}{channel}{self.band}{self.segment}_{self.value}"
 
 
+def deviations(features):
+    """Return a list of standard deviations of features, as large as floats may be."""
+    features = as_array(features)
+    unit = np.abs(features).max(axis=0).astype(float)
+    unit[unit == 0] = 1
+    return (unit * (features / unit).std(axis=0)).tolist()
+
+
 class PlacesMixin:
-    """Names pooled features; a class has `_layout`, and `_places` of each feature."""
+    """Names pooled features; a class has `_layout`, and `_places` of each feature.
+
+    `_deviations` of the training features bring weights to one unit.
+    """
+
+    _deviations = None
 
     def get_feature_names_out(self, input_features=None):
         """Name the features.

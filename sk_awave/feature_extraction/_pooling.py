@@ -12,7 +12,7 @@ from sk_awave.decomposition import WaveletTransformer
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction._bands import bands_of, split_bands
 from sk_awave.feature_extraction._base import BaseOfBands
-from sk_awave.feature_extraction._place import PlacesMixin
+from sk_awave.feature_extraction._place import PlacesMixin, deviations
 from sk_awave.feature_extraction._pool import THRESHOLDS, Pool
 from sk_awave.feature_extraction._ragged import (
     as_array,
@@ -22,8 +22,9 @@ from sk_awave.feature_extraction._ragged import (
     sort_by_length,
 )
 from sk_awave.feature_extraction._statistics import DEFAULT_STATISTICS
-from sk_awave.utils._array_api import follows_namespace, learns_namespace
+from sk_awave.utils._array_api import as_native, follows_namespace, learns_namespace
 from sk_awave.utils._dask import is_dask_array, map_rows, refuse_dask_array
+from sk_awave.utils._signals import as_signals
 from sk_awave.utils._sklearn import Interval, fit_context
 from sk_awave.utils._validation import validate_signals
 
@@ -42,8 +43,8 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
     ``n_largest``.
 
     With a `WaveletTransformer`, series of one axis may have unequal lengths: `X` is then
-    a list of arrays, or an array whose rows end in NaN. NaN elsewhere is an error: impute
-    these values first.
+    a list of arrays, or an array whose rows end in NaN. NaN elsewhere is an error:
+    interpolate these values first.
 
     Parameters
     ----------
@@ -202,7 +203,30 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
         self._fit_bands(X, y, fit_params)
         parts, _ = self._parts(X, is_missing)
         self._pool = pool.fit(parts, len(X), self._layout.bands)
+        self._deviations = None  # of other data
         return self
+
+    def fit_transform(self, X, y=None, **fit_params):
+        """Fit the wavelet transformer, and transform the same signals.
+
+        Parameters
+        ----------
+        X : array-like or tensor of shape (n_samples, n_features) or \
+                (n_samples, [n_channels,] *signal_shape), or list of arrays
+            The signals.
+        y : array-like of shape (n_samples,), default=None
+            The target. It is passed to the transformer.
+        **fit_params : dict
+            Parameters of the transformer's `fit`.
+
+        Returns
+        -------
+        X_new : ndarray or tensor of shape (n_samples, n_features_out)
+            The statistics, as `transform` returns them.
+        """
+        features = super().fit_transform(X, y, **fit_params)
+        self._deviations = deviations(as_native(features))
+        return features
 
     @follows_namespace
     def transform(self, X) -> np.ndarray:
@@ -266,7 +290,7 @@ class SubbandPooling(PlacesMixin, BaseOfBands):
             wavelet.ndim, wavelet.signal_shape
         ):
             return fill_ends(X, length)
-        return X, None
+        return as_signals(X), None
 
     def _parts(self, X, is_missing):
         """Return an iterator over the bands of parts, and the order of the signals."""

@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_awave.attribution._affine import without_feature_names
+from sk_awave.utils._masks import refuse_masked
 
 _FORESTS = (
     RandomForestClassifier,
@@ -72,6 +73,7 @@ class Forest:
 
     def see(self, X):
         """Return the input of the forest: samples after the steps of a pipeline."""
+        refuse_masked(X)
         return X if self._steps is None else self._steps.transform(X)
 
     def read(self, X):
@@ -105,6 +107,7 @@ class Forest:
 
     def of_targets(self, y, rows):
         """Read `y` as the sum that the trees approximate: the mean of each one's."""
+        refuse_masked(y, "y")
         y = self._encode(y)
         check_consistent_length(rows, y)
         weights = np.ones((len(self.trees), y.shape[1]))

@@ -13,6 +13,7 @@ from sk_awave.attribution._affine import Affine
 from sk_awave.attribution._estimators import affine_stages, estimator_stages, unfreeze
 from sk_awave.decomposition._base import BaseWaveletTransformer
 from sk_awave.feature_extraction import AdaptiveSubbandPooling, SubbandPooling
+from sk_awave.feature_extraction._place import deviations
 
 #: Their features are of a whole band, or of a segment of it.
 _POOLED = SubbandPooling, AdaptiveSubbandPooling
@@ -118,6 +119,19 @@ class Head:
         for step in self.before:
             batch = step.transform(batch)
         return batch
+
+    def deviations(self, X=None):
+        """Return the standard deviations of pooled features, over `X` or in training."""
+        transformer = self.pooled.transformer
+        if X is not None:
+            return deviations(transformer.transform(self.prepare(X)))
+        if transformer._deviations is None:
+            raise ValueError(
+                f"{type(transformer).__name__} was not fitted in the pipeline, so that "
+                "the standard deviations of its features in training are not known. Pass "
+                "the training samples as X."
+            )
+        return transformer._deviations
 
     def features(self, prepared):
         """Return the features of one prepared sample."""

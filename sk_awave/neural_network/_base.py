@@ -12,6 +12,7 @@ from sk_awave.attribution._evaluation import evaluating, match_target, prepare_i
 from sk_awave.engine._imports import import_optimizers
 from sk_awave.neural_network._penalties import PENALTIES
 from sk_awave.neural_network._region import Region, band_weights
+from sk_awave.utils._masks import refuse_masked
 from sk_awave.utils._sklearn import (
     HasMethods,
     Interval,
@@ -153,6 +154,8 @@ class PenalizedNet:
         if is_dataset(X):
             X, y = data_from_dataset(X)
         X, masks = _split(X)
+        refuse_masked(X)
+        refuse_masked(y, "y")
         given = [value is not None for value in (self.bands, self.mask, masks)]
         if sum(given) != 1 or (self.bands is None) != (self.transformer is None):
             raise ValueError(

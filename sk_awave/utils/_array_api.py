@@ -51,8 +51,8 @@ def learns_namespace(fit: _Method) -> _Method:
         remember_namespace(self, X)
         if _dispatches_on(y):
             y = move_to(y, xp=np, device="cpu")
-        params = {name: _native(value) for name, value in params.items()}
-        return fit(self, _native(X), y, **params)
+        params = {name: as_native(value) for name, value in params.items()}
+        return fit(self, as_native(X), y, **params)
 
     return cast(_Method, wrapper)
 
@@ -68,8 +68,8 @@ def follows_namespace(method: _Method) -> _Method:
             return method(self, X, *args, **params)
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="_like", method=method.__name__)
-        native, args = _native(X), map(_native, args)
-        params = {name: _native(value) for name, value in params.items()}
+        native, args = as_native(X), map(as_native, args)
+        params = {name: as_native(value) for name, value in params.items()}
         result = method(self, native, *args, **params)
         if native is X or np.isscalar(result):
             return result
@@ -86,7 +86,7 @@ def _dispatches_on(X):
     return hasattr(X, "__array_namespace__") or isinstance(X, (np.ndarray, torch.Tensor))
 
 
-def _native(X):
+def as_native(X):
     """Return tensors as they are, and other arrays as NumPy's."""
     if not _dispatches_on(X) or isinstance(X, (np.ndarray, torch.Tensor)):
         return X

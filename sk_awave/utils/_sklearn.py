@@ -21,6 +21,8 @@ from sklearn.utils.validation import (
     _check_n_features,
 )
 
+from sk_awave.utils._masks import refuse_masked
+
 __all__ = [
     "HasMethods",
     "Interval",
@@ -58,7 +60,8 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Fit], _Fit
     """Decorate `fit` as scikit-learn does, and let it leave no trace if it fails.
 
     An estimator that a failing fit has changed in part would go on with attributes that
-    do not belong together. What an interrupted fit keeps on purpose stays.
+    do not belong together. What an interrupted fit keeps on purpose stays. Arguments with
+    masked values are refused.
 
     Parameters
     ----------
@@ -76,6 +79,8 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_Fit], _Fit
 
         @wraps(fit)
         def wrapper(estimator, *args, **kwargs):
+            for name, value in (*zip(("X", "y"), args, strict=False), *kwargs.items()):
+                refuse_masked(value, name)
             before = dict(vars(estimator))
             try:
                 return fit(estimator, *args, **kwargs)

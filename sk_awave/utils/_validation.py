@@ -7,6 +7,9 @@ import torch
 from sklearn.utils.validation import check_array, validate_data
 
 from sk_awave.utils._dask import refuse_dask_array
+from sk_awave.utils._masks import refuse_masked
+from sk_awave.utils._missing import explaining_missing
+from sk_awave.utils._signals import as_signals, warn_of_times
 from sk_awave.utils._sklearn import (
     _check_feature_names,
     _check_feature_names_in,
@@ -115,7 +118,7 @@ def validate_signals(estimator, X, *, reset):
     estimator : estimator
         The estimator whose ``n_features_in_`` (the number of values of a sample),
         ``sample_shape_`` and ``feature_names_in_`` are set or compared.
-    X : array-like or tensor of shape (n_samples, ...)
+    X : array-like or tensor of shape (n_samples, ...), or container of signals
     reset : bool
         True to set these attributes, False to compare.
 
@@ -124,23 +127,27 @@ def validate_signals(estimator, X, *, reset):
     ndarray or tensor of float32 or float64, of the shape of `X`
     """
     refuse_dask_array(estimator, X)
+    given = X = as_signals(X)
+    if reset:
+        warn_of_times(X)
     is_tensor = isinstance(X, torch.Tensor)
     shape = tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) > 2:
         X = X if is_tensor else np.asarray(X)
         X = X.reshape(shape[0], math.prod(shape[1:]))
-    if is_tensor:
-        X = check_tensor(X, estimator)
-        _check_feature_names(estimator, X, reset=reset)
-        _check_n_features(estimator, X, reset=reset)
-    else:
-        X = validate_data(
-            estimator,
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=not _is_surely_finite(X),
-            reset=reset,
-        )
+    with explaining_missing(given, estimator):
+        if is_tensor:
+            X = check_tensor(X, estimator)
+            _check_feature_names(estimator, X, reset=reset)
+            _check_n_features(estimator, X, reset=reset)
+        else:
+            X = validate_data(
+                estimator,
+                X,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite=not _is_surely_finite(X),
+                reset=reset,
+            )
     if reset:
         estimator.sample_shape_ = shape[1:]
     elif len(shape) > 2 and shape[1:] != estimator.sample_shape_:
@@ -153,16 +160,7 @@ def validate_signals(estimator, X, *, reset):
 
 def validate_coefficients(estimator, X, n_coeffs):
     """Validate flat coefficients of shape (n_samples, n_coeffs)."""
-    if isinstance(X, torch.Tensor):
-        X = check_tensor(X, estimator)
-    else:
-        X = check_array(
-            X,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite=not _is_surely_finite(X),
-            estimator=estimator,
-            input_name="X",
-        )
+    X = check_samples(X, estimator, allow_nd=False, is_signal=False)
     if X.shape[1] != n_coeffs:
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
@@ -177,7 +175,7 @@ def _is_surely_finite(X):
     An inner product with itself is finite only then. scikit-learn's sum takes four times
     as long, a tenth of the time of a transform.
     """
-    if not isinstance(X, np.ndarray) or X.dtype not in (np.float32, np.float64):
+    if type(X) is not np.ndarray or X.dtype not in (np.float32, np.float64):
         return False
     flat = X.reshape(-1) if X.flags.c_contiguous else X[:0].reshape(-1)
     with np.errstate(all="ignore"):
@@ -186,18 +184,47 @@ def _is_surely_finite(X):
 
 def validate_fields(estimator, X):
     """Validate gradients at signals: they have the shape, but no names of features."""
+    X = as_signals(X)
     shape = tuple(X.shape) if hasattr(X, "shape") else np.asarray(X).shape
     if shape[1:] != estimator.sample_shape_:
         raise ValueError(
             f"X has samples of shape {shape[1:]}, but {type(estimator).__name__} is "
             f"expecting samples of shape {estimator.sample_shape_} as input."
         )
-    if isinstance(X, torch.Tensor):
-        return check_tensor(X.flatten(1), estimator).reshape(shape)
-    dtypes = [np.float64, np.float32]
-    return check_array(
-        X, dtype=dtypes, allow_nd=True, estimator=estimator, input_name="X"
-    )
+    return check_samples(X, estimator)
+
+
+def check_samples(X, estimator, input_name="X", *, allow_nd=True, is_signal=True):
+    """Validate samples without attributes of an estimator, which is named in errors.
+
+    Parameters
+    ----------
+    X : array-like or tensor of shape (n_samples, ...), or container of signals
+    estimator : estimator
+    input_name : str, default="X"
+    allow_nd : bool, default=True
+        False if samples are rows.
+    is_signal : bool, default=True
+        False if they are coefficients.
+
+    Returns
+    -------
+    ndarray or tensor of float32 or float64, of the shape of `X`
+    """
+    refuse_masked(X, input_name)
+    X = as_signals(X)
+    with explaining_missing(X, estimator, input_name, is_signal):
+        if isinstance(X, torch.Tensor):
+            rows = X.flatten(1) if allow_nd and X.ndim > 2 else X
+            return check_tensor(rows, estimator, input_name).reshape(X.shape)
+        return check_array(
+            X,
+            dtype=[np.float64, np.float32],
+            allow_nd=allow_nd,
+            ensure_all_finite=not _is_surely_finite(X),
+            estimator=estimator,
+            input_name=input_name,
+        )
 
 
 def channel_names_in(estimator, input_features, n_channels):
@@ -304,6 +331,7 @@ def torch_dtype(array):
 
 def as_batch(sample_shape, x):
     """Return one sample, of `sample_shape` or of any (None), as a batch of one."""
+    refuse_masked(x, "x")
     if hasattr(x, "detach"):
         x = x.detach().cpu()
     shape = np.shape(x)

@@ -4,12 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    RidgeClassifier,
+)
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler, StandardScaler
 
 from sk_awave import (
     AdaptiveSubbandPooling,
@@ -18,6 +26,7 @@ from sk_awave import (
     WaveletTransformer,
 )
 from sk_awave.engine._boundary import MODES
+from sk_awave.feature_extraction._place import deviations
 from sk_awave.inspection import DecisionDisplay, WeightDisplay
 
 # Ends of signals may have constant coefficients, which SelectKBest warns of.
@@ -210,9 +219,86 @@ def test_pooled_features(pooling, kind, pyplot):
     (features,) = weights.features.values()
     assert list(features) == list(display.features)
     kept = fitted[2].get_support()
-    expected = fitted[-1].coef_.ravel() / fitted[1].scale_[kept]
+    expected = fitted[-1].coef_.ravel()
     np.testing.assert_allclose(np.array(list(features.values()))[kept], expected)
     assert weights.axes_.shape == (1, 1)
+
+
+UNITS = SubbandPooling(
+    WaveletTransformer("db2", level=2), statistics=("max", "mean", "std", "absmax")
+)
+MIXED = FeatureUnion(
+    [("a", WaveletTransformer("haar", level=1)), ("b", UNITS)],
+    transformer_weights={"b": 5.0},
+)
+
+
+@pytest.mark.parametrize("factor", [2.0**10, 2.0**-10])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (UNITS, StandardScaler(), RidgeClassifier()),
+        (UNITS, RobustScaler(), LogisticRegression(C=0.1)),
+        (UNITS, LinearRegression()),
+        (UNITS, StandardScaler(), PCA(8), Ridge()),
+        (UNITS, StandardScaler(), SelectKBest(k=7), Ridge()),
+        (AdaptiveSubbandPooling(2, n_candidates=1, random_state=0), Ridge()),
+        (MIXED, StandardScaler(), Ridge()),
+    ],
+)
+def test_effects_do_not_depend_on_the_units_of_a_channel(steps, factor, pyplot):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((90, 2, 32)), np.arange(90) % 2
+    X[:, 0] *= (1 + y)[:, np.newaxis]
+    drawn = []
+    for units in (1, 1), (1, factor):
+        scaled = X * np.array(units)[:, np.newaxis]
+        fitted = clone(make_pipeline(*steps)).fit(scaled, y)
+        for given in (None, scaled):
+            display = WeightDisplay.from_estimator(fitted, given)
+            bars = [bar.get_width() for bar in display.axes_[-1, 0].patches]
+            (features,) = display.features.values()
+            drawn.append((features, bars[:8], display))
+    for features, bars, display in drawn:
+        assert features == pytest.approx(drawn[0][0], rel=1e-6, abs=1e-8)
+        np.testing.assert_allclose(bars, drawn[0][1], rtol=1e-6, atol=1e-8)
+        largest = max(features, key=lambda name: abs(features[name]))
+        assert display.labels[largest] in display.axes_[-1, 0].texts[0].get_text()
+        assert "ch0" in largest or isinstance(steps[0], AdaptiveSubbandPooling)
+
+
+def test_effects_are_changes_by_a_standard_deviation(pyplot):
+    X = SIGNALS["channels"]
+    fitted = make_pipeline(clone(UNITS), Ridge()).fit(X, X[:, 0, 5])
+    (features,) = WeightDisplay.from_estimator(fitted).features.values()
+    deviations = fitted[0].transform(X).std(axis=0)
+    np.testing.assert_allclose([*features.values()], fitted[-1].coef_ * deviations)
+    (features,) = WeightDisplay.from_estimator(fitted, X[:20]).features.values()
+    deviations = fitted[0].transform(X[:20]).std(axis=0)
+    np.testing.assert_allclose([*features.values()], fitted[-1].coef_ * deviations)
+
+
+def test_deviations_of_other_data_are_asked_for(pyplot):
+    X = SIGNALS["channels"]
+    frozen = FrozenEstimator(clone(UNITS).fit(X))
+    fitted = make_pipeline(frozen, StandardScaler(), Ridge()).fit(X, X[:, 0, 5])
+    with pytest.raises(ValueError, match=r"are not known\. Pass the training"):
+        WeightDisplay.from_estimator(fitted)
+    (features,) = WeightDisplay.from_estimator(fitted, X).features.values()
+    np.testing.assert_allclose([*features.values()], fitted[-1].coef_, rtol=1e-10)
+    frozen.estimator.fit_transform(X)
+    assert WeightDisplay.from_estimator(fitted).features[""] == pytest.approx(features)
+    frozen.estimator.fit(X)
+    with pytest.raises(ValueError, match="are not known"):
+        WeightDisplay.from_estimator(fitted)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_deviations_of_large_and_small_features(scale, pyplot):
+    X = scale * SIGNALS["channels"]
+    pooling = SubbandPooling(statistics=("max",)).fit(SIGNALS["channels"])
+    expected = scale * np.array(deviations(pooling.transform(SIGNALS["channels"])))
+    np.testing.assert_allclose(deviations(pooling.fit_transform(X)), expected)
 
 
 def test_pooled_features_stand_in_their_segment(pyplot):

@@ -804,15 +804,18 @@ struct Worker {
     return sum;
   }
 
+  // The values of an array from the i-th on, if there is such an array.
+  static T* from(const void* array, Int i) { return array ? (T*)array + i : nullptr; }
+
   // Take `count` signals together, or one where it lies.
   void block(Int bank, Int row, Int count, double* value) {
-    const T* x = (const T*)job.x + bank * job.x_step + row * t.n_values;
-    const T* y = (const T*)job.y + bank * job.y_step + row * t.n_coeffs;
+    T* x = from(job.x, bank * job.x_step + row * t.n_values);
+    T* y = from(job.y, bank * job.y_step + row * t.n_coeffs);
     bool makes_signals = job.task == TRANSPOSE;
-    T* out = (T*)job.out + (bank * job.n_rows + row) *
-                               (makes_signals ? t.n_values : t.n_coeffs);
+    Int size = makes_signals ? t.n_values : t.n_coeffs;
+    T* out = from(job.out, (bank * job.n_rows + row) * size);
     bool together = lanes > 1;
-    signal = together ? nodes : const_cast<T*>(x);
+    signal = together ? nodes : x;
     flat = together || job.task != ANALYSE ? coeffs : out;
     if (!makes_signals) {
       if (together) gather(x, t.n_values, count, nodes, t.n_values);
@@ -827,7 +830,7 @@ struct Worker {
     } else if (together) {
       gather(y, t.n_coeffs, count, flat, t.n_coeffs);
     } else {
-      flat = const_cast<T*>(y);
+      flat = y;
     }
     backward(!makes_signals ? nullptr : together ? back : out);
     if (makes_signals && together) scatter(back, t.n_values, out, t.n_values, count);

@@ -20,7 +20,9 @@ class WeightDisplay:
     r"""The weights of a linear model, by time and scale and in the signal.
 
     The weights are those of coefficients or of pooled features. They include the effect
-    of scaling and selection between the features and the model. For coefficients
+    of scaling and selection between the features and the model. Pooled features have
+    different units. So their weights are multiplied by the standard deviations of the
+    features in training: these effects can be compared. For coefficients
     :math:`c = A x` with weights :math:`w`, the first panel shows :math:`A^\top w`. These
     are the weights of the values of the signal, as
 
@@ -42,7 +44,8 @@ class WeightDisplay:
         The times of the weights of each band, in samples. None for an image.
 
     features : dict of str to dict of str to float, default=None
-        The weights of pooled features by their names, for each output.
+        The effects of pooled features by their names, for each output: the change of
+        the output if a feature increases by its standard deviation.
 
     labels : dict of str to str, default=None
         The labels of bands and features. By default these are their names.
@@ -54,7 +57,7 @@ class WeightDisplay:
     ----------
     axes_ : ndarray of shape (n_panels, n_outputs) or (n_outputs, n_panels) of Axes
         The panels of each output: the weights of the signal, the weights of its bands,
-        and a list of the weights of pooled features. For images they are side by side.
+        and a list of the effects of pooled features. For images they are side by side.
 
     ax_ : matplotlib Axes
         The first panel.
@@ -124,6 +127,7 @@ class WeightDisplay:
     def from_estimator(
         cls,
         estimator,
+        X=None,
         *,
         target=None,
         channel=0,
@@ -137,6 +141,11 @@ class WeightDisplay:
         ----------
         estimator : fitted Pipeline, AWDClassifier or AWDRegressor
             The model, as in `DecisionDisplay`.
+
+        X : array-like of shape (n_samples, ...), default=None
+            The samples that the standard deviations of pooled features are taken from.
+            By default these are the training samples, if the pooling was fitted in the
+            pipeline.
 
         target : int or list of int, default=None
             The positions of the outputs. By default all outputs are drawn.
@@ -165,7 +174,8 @@ class WeightDisplay:
         TypeError
             If there is no transformer of sk_awave, or if a step after it is not linear.
         ValueError
-            If there is no such target or channel, or if samples are volumes.
+            If there is no such target or channel, if samples are volumes, or if the
+            standard deviations of pooled features are not known.
         NotFittedError
             If a part of the pipeline is not fitted.
         """
@@ -178,8 +188,9 @@ class WeightDisplay:
         features = labels = None
         if head.pooled is not None:
             labels = feature_labels(head.pooled, channel_names, sampling_frequency)
+            effects = head.weights[:, head.pooled.place] * head.deviations(X)
             features = {
-                name: dict(zip(labels, head.weights[i, head.pooled.place], strict=True))
+                name: dict(zip(labels, effects[i], strict=True))
                 for name, i in outputs.items()
             }
         bands = next(iter(weights.values()), ())
@@ -213,7 +224,8 @@ class WeightDisplay:
             self._draw_maps(lines, is_series)
         for line, name in zip(lines, names, strict=True):
             if self.features is not None:
-                draw_bars(line[-1], self.features[name], "weight", self.labels)
+                quantity = "effect of one standard deviation"
+                draw_bars(line[-1], self.features[name], quantity, self.labels)
             line[0].set_title(name, fontsize="small")
         return self
 
