@@ -278,7 +278,7 @@ def cut_segments(shape, counts):
         if min(shape) < count:
             raise ValueError(
                 f"A band of shape {shape} cannot be cut into {count} segments. Use fewer "
-                "segments or levels, or decomposition='stationary'."
+                "segments, or fewer levels if each halves the signals."
             )
         for index in np.ndindex(*[count] * len(shape)):
             ends = [
