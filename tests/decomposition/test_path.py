@@ -122,11 +122,12 @@ def test_the_teacher_is_differentiated_once(data):
     X, calls = data[0], []
 
     def teacher(x):
-        calls.append(len(x))
+        if x.requires_grad:  # else, its outputs are compared
+            calls.append(len(x))
         return cubic(x)
 
     adaptive_wavelet_path(X, transformer=transformer(teacher=teacher), ratios=RATIOS)
-    assert sum(calls) <= len(X) + 2  # the shape of its outputs may be asked for first
+    assert sum(calls) == len(X)
 
 
 @pytest.mark.parametrize(
