@@ -184,7 +184,7 @@ class PenalizedNet:
 
     def _outputs(self, x):
         """Return the outputs that the criterion compares with the targets."""
-        outputs = self.module_(x)
+        outputs = self.infer(x)
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         if isinstance(self.criterion_, torch.nn.NLLLoss):  # as skorch itself does
             outputs = torch.log(outputs + torch.finfo(outputs.dtype).eps)
