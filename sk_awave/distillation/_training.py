@@ -178,4 +178,4 @@ def _failure(net, x, error):
 
 def _match_target(criterion, args):
     outputs, target, *others = args
-    return outputs, match_target(outputs, target), *others
+    return outputs, match_target(outputs, target, criterion), *others

@@ -111,7 +111,7 @@ class PenalizedNet:
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; in training it includes the penalty."""
-        y_true = match_target(y_pred, y_true)
+        y_true = match_target(y_pred, y_true, self.criterion_)
         loss = super().get_loss(y_pred, y_true, X, training)
         if not training or self.alpha == 0:
             return loss

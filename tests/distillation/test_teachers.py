@@ -481,6 +481,33 @@ class Two(nn.Linear):
         super().__init__(LENGTH, 2)
 
 
+class MeanAndDeviation(nn.Module):
+    """A criterion of two outputs and a plain target."""
+
+    def forward(self, outputs, target):
+        (mean, deviation), target = outputs.T, target.to(outputs.dtype)
+        gap = target - mean
+        return (gap.square() + (gap.abs() - deviation).square()).mean()
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 128])
+@pytest.mark.parametrize("kind", [NeuralNetRegressor, PenalizedNetRegressor])
+def test_several_outputs_and_a_plain_target_in_training(kind, batch_size):
+    """With two samples in a batch, a loss would compare each target with each output."""
+    params = (
+        {"mask": np.ones(LENGTH), "alpha": 0} if kind is PenalizedNetRegressor else {}
+    )
+    params |= {"max_epochs": 2, "batch_size": batch_size, "verbose": 0}
+    net = kind(Two, train_split=None, **params)
+    torch.manual_seed(0)
+    for criterion in nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss:
+        model = regressor(Teacher(net.set_params(criterion=criterion), target=0))
+        with pytest.raises(ValueError, match=r"equal shapes, .* \(2,\) and \(\)\."):
+            model.fit(X, NUMBERS)
+    net.set_params(criterion=MeanAndDeviation)
+    assert regressor(Teacher(net, target=0)).fit(X, NUMBERS).predict(X).shape == (90,)
+
+
 @pytest.mark.parametrize(
     "make",
     [
