@@ -13,6 +13,9 @@ from torch import nn
 #: What models raise if they are called as they should not be.
 _FAILURES = (RuntimeError, LookupError, TypeError, AttributeError, AssertionError)
 
+#: Losses that broadcast where shapes differ, so that each target meets each output.
+_ELEMENTWISE = nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss
+
 _REMEDY = (
     "pass a function of one tensor of samples that returns a tensor, such as "
     "Teacher(lambda x: model({'x': x})['logits']), with the model in eval mode."
@@ -78,16 +81,24 @@ def prepare_input(x, model, input_shape=None):
     return x if like is None else x.to(like.device, like.dtype)
 
 
-def match_target(outputs, target):
+def match_target(outputs, target, criterion):
     """Bring a target to the shape and the dtype of the outputs that it is compared with.
 
     Outputs of shape (n, 1) and a target of shape (n,) would be broadcast to (n, n).
     Classes, of which there are fewer than outputs, are left as they are.
     """
-    tensors = isinstance(outputs, torch.Tensor) and isinstance(target, torch.Tensor)
-    if not tensors or outputs.numel() != target.numel():
+    if not (isinstance(outputs, torch.Tensor) and isinstance(target, torch.Tensor)):
         return target
-    return target.reshape(outputs.shape).to(outputs.dtype)
+    if outputs.numel() == target.numel():
+        return target.reshape(outputs.shape).to(outputs.dtype)
+    if isinstance(criterion, _ELEMENTWISE) and outputs.ndim != target.ndim:
+        raise ValueError(
+            f"{type(criterion).__name__} compares outputs and targets of equal shapes, "
+            f"but those of samples are {tuple(outputs.shape[1:])} and "
+            f"{tuple(target.shape[1:])}. Let the module return one output for a target "
+            "of shape (n_samples,), or set a criterion that takes several."
+        )
+    return target
 
 
 def apply_stage(stage, x):

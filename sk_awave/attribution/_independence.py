@@ -8,6 +8,9 @@ from itertools import chain
 
 import torch
 
+#: The number of values above which tensors are not copied.
+_LARGE = 2**16
+
 #: How much more than a rounding error of the input a rounding error within may do.
 _MARGIN = 10
 
@@ -24,8 +27,9 @@ _INTERACTION = (
 _CHANCE = (
     "The teacher returns other outputs for the same samples when it is evaluated again: "
     "they differ by up to {gap:.2g}. It draws random numbers, or keeps a state. Dropout "
-    "as a function needs training=self.training; an exported or traced module must be "
-    "made of a module in eval mode; a hidden state must begin anew in each evaluation."
+    "as a function needs training=self.training; a module that a function calls must be "
+    "in eval mode, and so must one that is exported or traced; a hidden state must begin "
+    "anew in each evaluation."
 )
 
 
@@ -86,9 +90,12 @@ def _apart(teacher, x, pair):
 
 
 def _state(teacher):
-    """Copy the parameters and buffers of the modules."""
+    """Copy the parameters and buffers of the modules, of large ones the sums of rows.
+
+    To copy the weights of a large net takes longer than to evaluate it.
+    """
     return {
-        (i, name): tensor.clone()
+        (i, name): tensor.clone() if tensor.numel() <= _LARGE else tensor.sum(-1)
         for i, module in enumerate(teacher._modules())
         for name, tensor in chain(module.named_parameters(), module.named_buffers())
     }
@@ -98,13 +105,21 @@ def _check_state(before, after):
     changed = [
         name
         for (i, name), tensor in after.items()
-        if (i, name) not in before or not torch.equal(tensor, before[i, name])
+        if (i, name) not in before or not _is_same(tensor, before[i, name])
     ]
     if changed:
         raise ValueError(
             f"The teacher changes its own state when it is evaluated: {changed}. Change "
             "parameters and buffers in training only: if self.training."
         )
+
+
+def _is_same(tensor, other):
+    """Compare tensors exactly, but with NaN, which some buffers hold, equal to NaN."""
+    return torch.equal(tensor, other) or (
+        tensor.shape == other.shape
+        and bool(((tensor == other) | (tensor.isnan() & other.isnan())).all())
+    )
 
 
 def _largest_eps(teacher, outputs):

@@ -282,7 +282,8 @@ class Teacher:
         if not self.is_trained:
             raise NotFittedError(
                 f"The {self._name} of this Teacher is not fitted yet. Fit it first, or "
-                "give it to AWDClassifier or AWDRegressor, which train it."
+                "give it to AWDClassifier or AWDRegressor, which train it. Clones, as in "
+                "a cross-validation, are not fitted: wrap a fitted one in Teacher."
             )
         # A copy: samples may be read-only, and a model may work in place.
         n_samples, outputs = len(x), x.clone()

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, check_cv, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import column_or_1d
 
 from sk_awave.attribution._estimators import unfreeze
 from sk_awave.decomposition import WaveletTransformer
@@ -158,7 +159,7 @@ class DistillationReport:
 def make_report(model, X, y, *, cv, wavelets, n_jobs):
     """Cross-validate a model and its baselines; see ``AWDClassifier.report``."""
     refuse_masked(y, "y")
-    X, y = np.asarray(as_signals(X)), np.asarray(y)
+    X, y = np.asarray(as_signals(X)), column_or_1d(np.asarray(y), warn=True)
     classifies = is_classifier(model)
     score = accuracy_score if classifies else r2_score
     folds = list(check_cv(cv, y, classifier=classifies).split(X, y))

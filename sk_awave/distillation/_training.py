@@ -4,6 +4,7 @@ import warnings
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -48,6 +49,9 @@ def train(model, X, y, input_shape=None):
     """
     model = clone(model)
     net = last_step(model)
+    if not isinstance(X, torch.Tensor):
+        X = np.require(X, requirements="W")  # torch warns of those that are read-only,
+    y = np.require(y, requirements="W")  # as of frames and series
     if takes_rows(model):
         X = X.reshape(len(X), -1)
     with _feeding(net, input_shape) if is_skorch_class(net) else _ctrl_c_raises():
@@ -92,13 +96,15 @@ def _feeding(net, input_shape):
     def replace(net):
         methods = _methods(net, input_shape, caught, undo)
 
-        def cloned():
-            _restore(net, methods)  # what is in vars counts as parameters of a net
-            clone = type(net).__sklearn_clone__(net)
-            vars(net).update(methods)
-            return replace(clone)
+        def bare(method):  # what is in vars counts as parameters, and goes into pickles
+            _restore(net, methods)
+            try:
+                return method(net)
+            finally:
+                vars(net).update(methods)
 
-        methods["__sklearn_clone__"] = cloned
+        methods["__sklearn_clone__"] = lambda: replace(bare(type(net).__sklearn_clone__))
+        methods["__getstate__"] = partial(bare, type(net).__getstate__)
         vars(net).update(methods)
         replaced.append((net, methods))
         return net
@@ -172,4 +178,4 @@ def _failure(net, x, error):
 
 def _match_target(criterion, args):
     outputs, target, *others = args
-    return outputs, match_target(outputs, target), *others
+    return outputs, match_target(outputs, target, criterion), *others

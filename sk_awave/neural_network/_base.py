@@ -111,7 +111,7 @@ class PenalizedNet:
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; in training it includes the penalty."""
-        y_true = match_target(y_pred, y_true)
+        y_true = match_target(y_pred, y_true, self.criterion_)
         loss = super().get_loss(y_pred, y_true, X, training)
         if not training or self.alpha == 0:
             return loss
@@ -184,7 +184,7 @@ class PenalizedNet:
 
     def _outputs(self, x):
         """Return the outputs that the criterion compares with the targets."""
-        outputs = self.module_(x)
+        outputs = self.infer(x)
         outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         if isinstance(self.criterion_, torch.nn.NLLLoss):  # as skorch itself does
             outputs = torch.log(outputs + torch.finfo(outputs.dtype).eps)

@@ -194,6 +194,14 @@ class Recorded(nn.Linear):
         return self.seen
 
 
+class Undefined(nn.Linear):
+    """It has a buffer that holds NaN, of values that it does not use."""
+
+    def __init__(self):
+        super().__init__(LENGTH, 2)
+        self.register_buffer("unused", torch.tensor([1.0, torch.nan]))
+
+
 def layers(*inner):
     return lambda: nn.Sequential(nn.Linear(LENGTH, 8), *inner, nn.Linear(8, 2))
 
@@ -210,6 +218,7 @@ APART = {
     "squeezed within": lambda: Squeezed(True),
     "maximal norm": lambda: MaxNorm(LENGTH, 2),
     "recorded": lambda: Recorded(LENGTH, 2),
+    "undefined": Undefined,
     "scripted": lambda: torch.jit.script(layers(nn.ReLU())()),
 }
 
@@ -269,8 +278,12 @@ def test_outputs_that_are_zero_in_the_batch():
         input_gradients(lambda x: x.sum(1) * (len(x) == 1), rows())
 
 
+def in_training():
+    return nn.Sequential(nn.Linear(LENGTH, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
+
+
 def exported_in_training():
-    net = nn.Sequential(nn.Linear(LENGTH, 8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
+    net = in_training()
     x = torch.from_numpy(rows())
     batch = torch.export.Dim.AUTO
     return torch.export.export(net, (x,), dynamic_shapes=[{0: batch}]).module()
@@ -293,6 +306,7 @@ CHANGING = {
     "noise": lambda: lambda x: (x + torch.randn_like(x)).sum(1),
     "exported in training mode": exported_in_training,
     "hidden state": Hidden,
+    "function of a module in training mode": lambda: in_training().forward,
 }
 
 
@@ -303,7 +317,7 @@ def test_chance_is_said_to_be_that(name, n_samples):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         teacher = CHANGING[name]()
-        with pytest.raises(ValueError, match=r"evaluated again.*random numbers"):
+        with pytest.raises(ValueError, match=r"evaluated again.*random numbers.*in eval"):
             input_gradients(teacher, rows(n_samples))
 
 
@@ -337,6 +351,20 @@ def test_a_teacher_that_changes_itself_is_refused(how, n_samples):
     for teacher in Counts(how), nn.Sequential(Counts(how).requires_grad_(False)):
         with pytest.raises(ValueError, match=f"changes its own state.*{name}.*training"):
             input_gradients(teacher, rows(n_samples).astype("f"))
+
+
+class Drifts(nn.Linear):
+    """Its many weights decay whenever it is called."""
+
+    def forward(self, x):
+        self.weight.data = 0.999 * self.weight.data
+        return super().forward(x)
+
+
+def test_large_parameters_that_change_are_seen():
+    net = nn.Sequential(nn.Linear(LENGTH, 2**9), Drifts(2**9, 2**9), nn.Linear(2**9, 2))
+    with pytest.raises(ValueError, match=r"changes its own state.*1\.weight"):
+        input_gradients(net, rows().astype("f"))
 
 
 def test_exports_for_one_size_of_batches_are_named():

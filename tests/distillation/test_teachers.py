@@ -1,6 +1,7 @@
 """What teachers are trained on, and what their outputs say, whatever they are."""
 
 import copy
+import pickle
 import re
 import warnings
 
@@ -21,6 +22,7 @@ from skorch import (
     NeuralNetClassifier,
     NeuralNetRegressor,
 )
+from skorch.callbacks import Callback
 from torch import nn
 
 from sk_awave import (
@@ -33,6 +35,7 @@ from sk_awave.attribution import Teacher, input_gradients
 from sk_awave.datasets import make_bursts
 from sk_awave.distillation import AWDClassifier, AWDRegressor
 from sk_awave.distillation._predictions import TeacherPredictor
+from sk_awave.neural_network import PenalizedNetRegressor
 
 LENGTH = 16
 RNG = np.random.default_rng(0)
@@ -321,6 +324,81 @@ def test_the_net_is_left_as_it_would_be_alone():
     assert not hasattr(net, "module_")
 
 
+class Copies(Callback):
+    """Copies the net in training, as checkpoints do."""
+
+    made = ()
+
+    def on_epoch_end(self, net, **kwargs):
+        Copies.made = (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), clone(net))
+
+
+@WAYS
+def test_copies_of_a_net_in_training_are_nets_of_skorch(wrap):
+    alone = regression_net(callbacks=[Copies()], max_epochs=2).fit(X, NUMBERS[:, None])
+    fitted(regressor(wrap(clone(alone))), "f")
+    copied, loaded, _ = Copies.made
+    for net in copied, loaded:
+        assert not {"fit_loop", "initialize_criterion", "__getstate__"} & {*vars(net)}
+        assert net.predict(X).shape == (len(X), 1)
+        assert net.infer.__self__ is net
+
+
+class Rows(nn.Module):
+    """A linear model of two channels, which flat rows do not suit."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(LENGTH, 1)
+
+    def forward(self, x):
+        assert x.shape[1:] == (2, LENGTH // 2)
+        return self.last(x.flatten(1))
+
+
+@pytest.mark.parametrize("penalty", ["removal", "gradient"])
+def test_input_shape_counts_in_penalties(penalty):
+    """The penalty evaluates the module as the loss does."""
+    region = {"mask": np.arange(LENGTH) == 6, "alpha": 1.0, "penalty": penalty}
+    net = regression_net(Rows, PenalizedNetRegressor, **region)
+    model = fitted(regressor(Teacher(net, input_shape=(2, LENGTH // 2))), np.float64)
+    flat = regression_net(nn.Linear, PenalizedNetRegressor, **region)
+    flat = fitted(regressor(flat), np.float64)
+    torch.testing.assert_close(
+        model.teacher_.module_.last.weight, flat.teacher_.module_.weight
+    )
+
+
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+@pytest.mark.parametrize("wrap", [lambda net: net, Teacher])
+def test_arrays_that_are_read_only(wrap):
+    """As those of frames and series are."""
+    samples, y = X.astype(float), NUMBERS.copy()
+    samples.flags.writeable = y.flags.writeable = False
+    model = fitted(regressor(wrap(regression_net())), float)
+    torch.manual_seed(0)
+    own = regressor(wrap(regression_net())).fit(samples, y)
+    np.testing.assert_array_equal(own.predict(X), model.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("is_frozen", [False, True])
+@pytest.mark.parametrize("classifies", [False, True])
+def test_reports_of_a_column_of_targets(classifies, is_frozen):
+    y = np.array(["a", "b", "c"])[INDEX] if classifies else NUMBERS
+    teacher = (LogisticRegression() if classifies else LinearRegression()).fit(X, y)
+    model = (classifier if classifies else regressor)(
+        FrozenEstimator(teacher) if is_frozen else teacher
+    )
+    reports = [
+        model.report(X, target, cv=2, wavelets=["haar"]) for target in (y, y[:, None])
+    ]
+    own, expected = (
+        [row["score"] for row in report.rows] + [report.fidelity] for report in reports
+    )
+    assert own == expected
+
+
 class SquaredError:
     """A criterion that is no module."""
 
@@ -401,6 +479,33 @@ def test_untrained_nets_of_other_inputs_are_explained(module):
 class Two(nn.Linear):
     def __init__(self):
         super().__init__(LENGTH, 2)
+
+
+class MeanAndDeviation(nn.Module):
+    """A criterion of two outputs and a plain target."""
+
+    def forward(self, outputs, target):
+        (mean, deviation), target = outputs.T, target.to(outputs.dtype)
+        gap = target - mean
+        return (gap.square() + (gap.abs() - deviation).square()).mean()
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 128])
+@pytest.mark.parametrize("kind", [NeuralNetRegressor, PenalizedNetRegressor])
+def test_several_outputs_and_a_plain_target_in_training(kind, batch_size):
+    """With two samples in a batch, a loss would compare each target with each output."""
+    params = (
+        {"mask": np.ones(LENGTH), "alpha": 0} if kind is PenalizedNetRegressor else {}
+    )
+    params |= {"max_epochs": 2, "batch_size": batch_size, "verbose": 0}
+    net = kind(Two, train_split=None, **params)
+    torch.manual_seed(0)
+    for criterion in nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss:
+        model = regressor(Teacher(net.set_params(criterion=criterion), target=0))
+        with pytest.raises(ValueError, match=r"equal shapes, .* \(2,\) and \(\)\."):
+            model.fit(X, NUMBERS)
+    net.set_params(criterion=MeanAndDeviation)
+    assert regressor(Teacher(net, target=0)).fit(X, NUMBERS).predict(X).shape == (90,)
 
 
 @pytest.mark.parametrize(
