@@ -41,9 +41,3 @@ class BaseImportance(ContainerMixin, TransformerMixin, BaseEstimator):
                 f"{sorted(fit_params)}. Give an unfitted one, of which a clone is fitted."
             )
         return transformer
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

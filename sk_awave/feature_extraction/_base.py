@@ -26,12 +26,6 @@ class BaseContainer(ContainerMixin, TransformerMixin, BaseEstimator):
             )
         return transformer
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
 
 class BaseOfBands(BaseContainer):
     """Works on the bands of the transformer it contains."""

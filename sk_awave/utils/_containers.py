@@ -10,7 +10,7 @@ from sklearn.utils.metadata_routing import (
 
 
 class ContainerMixin(MetaEstimatorMixin):
-    """Contains a transformer; a clone of it is fitted."""
+    """Contains a transformer of signals, of which a clone is fitted."""
 
     def get_metadata_routing(self):
         """Return the metadata that goes to the transformer.
@@ -35,3 +35,9 @@ class ContainerMixin(MetaEstimatorMixin):
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).transformer.fit
         return clone(self._template()).fit(X, y, **fit_params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -491,7 +491,8 @@ def test_the_default_head_converges(seed):
     X, y = make_bursts(150, random_state=seed, return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        AWDRegressor(random_state=0).report(X, y, cv=2, wavelets=["haar", "db4"])
+        report = AWDRegressor(random_state=0).report(X, y, cv=2, wavelets=["haar", "db4"])
+    assert all(np.isfinite(row["score"]) for row in report.rows)
 
 
 Z = np.random.default_rng(3).standard_normal((90, 2, LENGTH))

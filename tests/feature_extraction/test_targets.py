@@ -208,7 +208,8 @@ def test_whole_numbers_that_are_rather_counts_warn(y):
     ],
 )
 def test_classes_do_not_warn(y):
-    columns_of(y)
+    (column,) = columns_of(y)
+    assert np.array_equal(np.unique(column), np.arange(len(np.unique(y))))
 
 
 rng = np.random.default_rng(0)

@@ -1,6 +1,5 @@
 """Parameters that ask for the impossible are refused before anything is made."""
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -88,7 +87,6 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_impossible_parameters_are_refused_at_once(name):
     call, *args = CALLS[name]
-    start = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=f"{name.split(' ')[0]}.* is too large"):
@@ -96,15 +94,16 @@ def test_impossible_parameters_are_refused_at_once(name):
         assert tracemalloc.get_traced_memory()[1] < 2**25
     finally:
         tracemalloc.stop()
-    assert time.process_time() - start < 5
 
 
 @pytest.mark.filterwarnings("ignore:level=.* is too high")
 def test_deep_transforms_of_small_signals_are_allowed():
-    pooled(10)(X[:2])
-    packets(10)(X[:2])
-    WaveletTransformer("db4", level=62, decomposition="stationary").fit(X)
-    adaptive(n_wavelets=10**9, n_features=10**9, filter_length=2, order=1)(X)
+    for call in (pooled(10), packets(10)):
+        assert call(X[:2]).n_features_in_ == X.shape[1]
+    deep = WaveletTransformer("db4", level=62, decomposition="stationary").fit(X)
+    assert deep.level_ == 62
+    few = adaptive(n_wavelets=10**9, n_features=10**9, filter_length=2, order=1)(X)
+    assert len(few.wavelets_) == 1  # haar is the only one of two taps
 
 
 def test_large_data_are_not_refused(monkeypatch):

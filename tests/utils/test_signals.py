@@ -239,4 +239,5 @@ def test_tables_of_times_by_sensors_warn(name, columns):
 def test_rows_of_days_do_not_warn(columns):
     days = pd.date_range("2020", periods=50)
     values = np.random.default_rng(0).standard_normal((50, 24))
-    WaveletTransformer("haar").fit(pd.DataFrame(values, days, columns))
+    transformer = WaveletTransformer("haar").fit(pd.DataFrame(values, days, columns))
+    assert transformer.sample_shape_ == (24,)
