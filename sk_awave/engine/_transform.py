@@ -47,7 +47,7 @@ def analysis_map(
     Returns
     -------
     LinearMap
-        Its method `apply` takes rows of signals, of shape (n_rows, *signal_shape), to
+        Its method `apply` takes rows of signals, of shape ``(n_rows, *signal_shape)``, to
         rows of coefficients, and that of its transpose `T` goes the other way.
 
     Examples
