@@ -30,7 +30,7 @@ ALLOWED = {
 
 #: Which modules, or subpackages, alone may import a package.
 ONLY_IN = {
-    "skorch": {"engine/_adam.py", "neural_network/"},
+    "skorch": {"neural_network/"},
     "pywt": {
         "engine/_filter_bank.py",
         "engine/_wavelet.py",

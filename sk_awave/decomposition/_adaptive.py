@@ -163,6 +163,9 @@ class AdaptiveWaveletTransformer(
     level_ : int
         The number of levels.
 
+    mode_ : str
+        The boundary mode, as PyWavelets names it.
+
     layout_ : CoeffLayout
         The position of each coefficient; see `WaveletTransformer`.
 

@@ -130,6 +130,11 @@ class BaseWaveletTransformer(TransformerMixin, BaseEstimator):
         return np.array([[wavelet.filter_bank for wavelet in level] for level in axes])
 
     @property
+    def mode_(self) -> str:
+        """The boundary mode, by a name of PyWavelets: ``mode="auto"`` is none."""
+        return self.layout_.mode
+
+    @property
     def basis_(self) -> list[str]:
         """The names of the bands of ``layout_``; for packets, `basis` takes this list."""
         return [band.name for band in self.layout_.bands]

@@ -87,6 +87,9 @@ class WaveletTransformer(BaseWaveletTransformer):
     level_ : int
         The number of levels.
 
+    mode_ : str
+        The boundary mode, as PyWavelets names it.
+
     layout_ : CoeffLayout
         The position of each coefficient. ``layout_.unflatten(Xt[i])`` is in the format of
         ``pywt.waverec`` (``waverec2``, ``waverecn``). For packets it is a dict from paths

@@ -1,5 +1,6 @@
 """The training of teachers, nets of other packages among them."""
 
+import dis
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -128,8 +129,6 @@ def _restore(net, methods):
 
 def _methods(net, input_shape, caught, undo):
     """Return the methods of a net that are replaced, by their names."""
-    from sk_awave.engine._adam import is_stop_request
-
     import_optimizers()
     infer, fit_loop, initialize = net.infer, net.fit_loop, net.initialize_criterion
 
@@ -147,7 +146,7 @@ def _methods(net, input_shape, caught, undo):
         try:
             return fit_loop(*args, **kwargs)
         except KeyboardInterrupt as error:
-            if not is_stop_request(error):
+            if not _is_stop_request(error):
                 caught.append(error)
             raise
 
@@ -163,6 +162,20 @@ def _methods(net, input_shape, caught, undo):
         return net
 
     return {"infer": prepared, "fit_loop": watched, "initialize_criterion": matched}
+
+
+def _is_stop_request(error):
+    """Tell whether a callback of skorch raised it to end the training, and not Ctrl-C.
+
+    Callbacks such as EarlyStopping raise KeyboardInterrupt, by a statement; Ctrl-C comes
+    between any two instructions.
+    """
+    trace, in_callback = error.__traceback__, False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+        in_callback |= trace.tb_frame.f_code.co_name == "notify"
+    instruction = trace.tb_frame.f_code.co_code[trace.tb_lasti]
+    return in_callback and dis.opname[instruction] == "RAISE_VARARGS"
 
 
 def _failure(net, x, error):

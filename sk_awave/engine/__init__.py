@@ -4,11 +4,14 @@ from sk_awave.engine._adam import Adam
 from sk_awave.engine._bfgs import BFGS
 from sk_awave.engine._filter_bank import FilterBank
 from sk_awave.engine._free import Free
+from sk_awave.engine._lattice import Orthogonal
 from sk_awave.engine._layer import MultilevelDWT
 from sk_awave.engine._layout import Band, CoeffLayout
+from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._solver import Solution, Solver
 from sk_awave.engine._terms import FilterTerm, SignalTerm
+from sk_awave.engine._transform import analysis_map, synthesis_map
 from sk_awave.engine._tree import Tree
 
 __all__ = [
@@ -21,8 +24,12 @@ __all__ = [
     "FilterTerm",
     "Free",
     "MultilevelDWT",
+    "Orthogonal",
     "SignalTerm",
     "Solution",
     "Solver",
+    "Symmetric",
     "Tree",
+    "analysis_map",
+    "synthesis_map",
 ]

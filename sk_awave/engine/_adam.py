@@ -1,15 +1,13 @@
-"""Mini-batch Adam on skorch, for data that is large or comes in batches."""
+"""Mini-batch Adam, for data that is large or comes in batches."""
 
-import dis
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import skorch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_awave.engine._imports import import_optimizers
 from sk_awave.engine._params import Params
@@ -44,46 +42,14 @@ class ShuffledRows:
     def __len__(self) -> int:
         return -(-self.n_rows // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Tensor]:
         order = torch.randperm(self.n_rows, generator=self.generator).to(self.device)
-        for rows in order.split(self.batch_size):
-            yield rows, rows
-
-
-class _LossModule(nn.Module):
-    """A function of parameters as a module; its output is its own loss."""
-
-    def __init__(self, function: Callable, theta: np.ndarray):
-        super().__init__()
-        self.theta = nn.Parameter(torch.tensor(theta, dtype=torch.float64))
-        self._function = function
-
-    def forward(self, rows: Any) -> Tensor:
-        theta = self.theta
-        value, gradient = self._function(theta.detach().numpy().copy(), rows=rows)
-        slope = torch.from_numpy(gradient)
-        return value + ((theta - theta.detach()) * slope).sum()
-
-
-class _Net(skorch.NeuralNet):
-    """A net that is fed ready batches and whose module computes the loss."""
-
-    def get_dataset(self, X, y=None):
-        return X
-
-    def get_iterator(self, dataset, training=False):
-        return dataset
-
-    def infer(self, x, **fit_params):
-        return self.module_(x)
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        return y_pred
+        yield from order.split(self.batch_size)
 
 
 @dataclass
 class Adam(Params, Solver):
-    """Mini-batch Adam [1]_ on skorch, for large data.
+    """Mini-batch Adam [1]_, for large data.
 
     Parameters
     ----------
@@ -91,8 +57,6 @@ class Adam(Params, Solver):
         The number of samples in a mini-batch. By default it is at most 200.
     learning_rate : float, default=0.01
         The step size.
-    callbacks : list of skorch.callbacks.Callback, default=None
-        Callbacks of skorch, such as early stopping, learning-rate schedules and logging.
 
     References
     ----------
@@ -112,7 +76,6 @@ class Adam(Params, Solver):
 
     batch_size: int | None = None
     learning_rate: float = 0.01
-    callbacks: list | None = None
 
     def check(self) -> None:
         """Raise TypeError or ValueError for settings that cannot be used."""
@@ -127,13 +90,6 @@ class Adam(Params, Solver):
                 "The 'learning_rate' parameter of Adam must be a positive float. Got "
                 f"{rate!r} instead."
             )
-        for callback in self.callbacks or []:
-            named = isinstance(callback, tuple) and len(callback) == 2
-            if not hasattr(callback[1] if named else callback, "on_train_begin"):
-                raise TypeError(
-                    "The 'callbacks' parameter of Adam must be a list of skorch "
-                    f"callbacks. Got {callback!r} in it."
-                )
 
     def minimize(
         self,
@@ -172,19 +128,11 @@ class Adam(Params, Solver):
         except KeyboardInterrupt:
             solution.outcome = "interrupted"
             return solution
-        net = _Net(
-            _LossModule(function, theta),
-            criterion=nn.Identity,
-            optimizer=torch.optim.Adam,
-            # Relative to the objective, so that its unit does not matter.
-            optimizer__eps=_ADAM_EPS * (abs(best) or 1.0 if np.isfinite(best) else 1.0),
-            lr=self.learning_rate,
-            train_split=None,
-            callbacks=self.callbacks,
-            verbose=0,
-            device=None,
-        ).initialize()
-        _load_state(net.optimizer_, optimizer_state)
+        leaf = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+        # The floor is relative to the objective, so that its unit does not matter.
+        floor = _ADAM_EPS * (abs(best) or 1.0 if np.isfinite(best) else 1.0)
+        adam = torch.optim.Adam([leaf], lr=self.learning_rate, eps=floor)
+        _load_state(adam, optimizer_state)
         size = self.batch_size or min(200, function.n_rows)
         batches: Any = (
             function.batches(size, seed)
@@ -195,10 +143,13 @@ class Adam(Params, Solver):
         try:
             if max_iter == 0 or len(theta) == 0:
                 max_iter, solution.outcome = 0, "converged"
-            net.notify("on_train_begin", X=batches, y=None)
             while solution.n_iter < max_iter:
-                stops = _fit_epoch(net, batches)
-                theta = net.module_.theta.detach().numpy().copy()
+                for rows in batches:
+                    # A copy: the step changes the leaf in place.
+                    _, slope = function(leaf.detach().numpy().copy(), rows=rows)
+                    leaf.grad = torch.from_numpy(slope)
+                    adam.step()
+                theta = leaf.detach().numpy().copy()
                 value, _ = function(theta, rows=None)
                 solution.loss_curve.append(value)
                 if not np.isfinite(value):
@@ -207,8 +158,7 @@ class Adam(Params, Solver):
                 stalls = 0 if best - value > tol * abs(best) else stalls + 1
                 if value < best or not keep_best:
                     best, solution.parameters = value, theta
-                asked = callback is not None and callback(solution.n_iter, value, theta)
-                if stops or asked:
+                if callback is not None and callback(solution.n_iter, value, theta):
                     solution.outcome = "stopped"
                     break
                 if stalls == PATIENCE:
@@ -216,36 +166,9 @@ class Adam(Params, Solver):
                     break
         except KeyboardInterrupt:
             solution.outcome = "interrupted"
-        net.notify("on_train_end", X=batches, y=None)
         if solution.outcome != "diverged":  # whose moments may be infinite
-            solution.optimizer_state = _save_state(net.optimizer_)
+            solution.optimizer_state = _save_state(adam)
         return solution
-
-
-def _fit_epoch(net: _Net, batches: Iterable) -> bool:
-    """Run an epoch; tell whether a callback asks to stop after it."""
-    try:
-        net.fit_loop(batches, epochs=1)
-    except KeyboardInterrupt as error:
-        if not is_stop_request(error):
-            raise
-        return True
-    return False
-
-
-def is_stop_request(error: KeyboardInterrupt) -> bool:
-    """Tell whether a callback of skorch raised it to end the training, and not Ctrl-C.
-
-    Callbacks such as EarlyStopping raise KeyboardInterrupt, by a statement; Ctrl-C comes
-    between any two instructions.
-    """
-    trace: Any = error.__traceback__
-    in_callback = False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-        in_callback |= trace.tb_frame.f_code.co_name == "notify"
-    instruction = trace.tb_frame.f_code.co_code[trace.tb_lasti]
-    return in_callback and dis.opname[instruction] == "RAISE_VARARGS"
 
 
 def _save_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:

@@ -281,12 +281,12 @@ class ShuffledBlocks:
     def __len__(self) -> int:
         return sum(-(-n // self.size) for n in self.blocks.summary.n_rows.values())
 
-    def __iter__(self) -> Iterator[tuple[Block, Block]]:
+    def __iter__(self) -> Iterator[Block]:
         for block in self.blocks:
             order = torch.randperm(len(block), generator=self.generator)
             for rows in order.to(block.x.device).split(self.size):
                 batch = block[rows]
-                yield batch, batch
+                yield batch
 
 
 # What is done where the blocks are.

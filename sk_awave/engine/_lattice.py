@@ -179,6 +179,14 @@ class Orthogonal(nn.Module):
     It also serves as a parametrization for
     :func:`torch.nn.utils.parametrize.register_parametrization` (with ``unsafe=True``,
     as it changes the shape).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_awave.engine import Orthogonal
+    >>> filters = Orthogonal()(torch.tensor([0.3, -1.2], dtype=torch.float64))
+    >>> filters.shape, torch.allclose(filters[2] @ filters[2], torch.tensor(1.0).double())
+    (torch.Size([4, 6]), True)
     """
 
     #: Every choice of angles reconstructs, and satisfies all filter conditions.

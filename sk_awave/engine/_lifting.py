@@ -225,6 +225,16 @@ class Symmetric(nn.Module):
     All taps give a bank that reconstructs, has a vanishing moment on each side, and keeps
     the symmetry of the filters that learning starts from. These filters decide the steps.
     Longer filters make the last step longer.
+
+    Examples
+    --------
+    >>> from sk_awave.engine import FilterBank, Symmetric
+    >>> bank = FilterBank.from_wavelet("bior4.4", Symmetric())
+    >>> bank.original.shape  # the free taps of its steps
+    torch.Size([1, 1, 2])
+    >>> low = bank()[0, 0, 0, 1:]
+    >>> bool((low - low.flip(0)).abs().max() < 1e-9)
+    True
     """
 
     #: Every choice of taps reconstructs.

@@ -73,7 +73,7 @@ class Function(Protocol):
     Notes
     -----
     If rows are not all in memory, it has a method ``batches(size, seed)``. This returns
-    an iterable of mini-batches (with a length), twice each. They are then its `rows`.
+    an iterable of mini-batches, which are then its `rows`.
     """
 
     n_rows: int

@@ -43,6 +43,23 @@ def analysis_map(
         A tensor with the dtype and the device of the data. The kernel may then serve;
         its results can be differentiated once. By default factors are in float64, and
         can be differentiated again.
+
+    Returns
+    -------
+    LinearMap
+        Its method `apply` takes rows of signals, of shape ``(n_rows, *signal_shape)``, to
+        rows of coefficients, and that of its transpose `T` goes the other way.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_awave.engine import CoeffLayout, FilterBank, Tree, analysis_map
+    >>> layout = CoeffLayout((8,), None, 2, Tree.dwt(1), "symmetric")
+    >>> filters = FilterBank.from_wavelet("haar", "fixed")()
+    >>> x = torch.ones(1, 8, dtype=torch.float64)
+    >>> analysis_map(layout, filters).apply(x).round(decimals=4)
+    tensor([[1.4142, 1.4142, 1.4142, 1.4142, 0.0000, 0.0000, 0.0000, 0.0000]],
+           dtype=torch.float64)
     """
     return _choose(layout, filters[..., :2, :], layout.mode, like)
 
@@ -53,7 +70,29 @@ def synthesis_map(
     """Return the map of coefficients to signals.
 
     It is made as the transpose of its adjoint; see Note [adjoint of synthesis] in
-    ``_matrices.py``. Parameters are those of `analysis_map`.
+    ``_matrices.py``.
+
+    Parameters
+    ----------
+    layout, filters, like
+        Those of `analysis_map`.
+
+    Returns
+    -------
+    LinearMap
+        Its method `apply` takes rows of coefficients to rows of signals.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_awave.engine import CoeffLayout, FilterBank, Tree
+    >>> from sk_awave.engine import analysis_map, synthesis_map
+    >>> layout = CoeffLayout((8,), None, 4, Tree.dwt(1), "symmetric")
+    >>> filters = FilterBank.from_wavelet("db2", "fixed")()
+    >>> x = torch.arange(8.0, dtype=torch.float64).reshape(1, 8)
+    >>> coeffs = analysis_map(layout, filters).apply(x)
+    >>> torch.allclose(synthesis_map(layout, filters).apply(coeffs), x)
+    True
     """
     pairs = filters[..., 2:4, :].flip(-1)
     return _choose(layout, pairs, adjoint_mode(layout.mode), like).T

@@ -19,7 +19,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_random_state
-from skorch.callbacks import EarlyStopping
 from torch import nn
 
 from sk_awave import AdaptiveWaveletTransformer, WaveletTransformer
@@ -502,17 +501,6 @@ def test_partial_fit_learns_batch_by_batch(ecg):
         transformer.partial_fit(ecg[:, :10])
 
 
-def test_skorch_callbacks_stop_adam_early(ecg):
-    transformer = AdaptiveWaveletTransformer(
-        "db2",
-        level=2,
-        solver=Adam(
-            callbacks=[EarlyStopping(monitor="train_loss", patience=2, threshold=0.5)]
-        ),
-    ).fit(ecg)
-    assert transformer.n_iter_ < 10
-
-
 def test_settings_of_solver_and_bank_are_searched_and_cloned(ecg):
     transformer = AdaptiveWaveletTransformer(
         "db2", level=2, solver=Adam(), parametrization=Free(), max_iter=2, random_state=0
@@ -806,13 +794,6 @@ def test_input_gradients_that_require_grad(ecg):
     for X in (ecg, torch.from_numpy(ecg)):
         transformer.fit(X, input_gradients=G)
         np.testing.assert_array_equal(transformer.filter_bank_, expected)
-
-
-def test_callbacks_that_are_none(ecg):
-    with pytest.raises(TypeError, match=r"'callbacks' parameter .* Got 1 in it"):
-        AdaptiveWaveletTransformer(solver=Adam(callbacks=[1])).fit(ecg)
-    callbacks = [("stop", EarlyStopping(patience=1, monitor="train_loss"))]
-    AdaptiveWaveletTransformer("db2", solver=Adam(callbacks=callbacks)).fit(ecg)
 
 
 def test_input_gradients_choose_the_wavelet(ecg):

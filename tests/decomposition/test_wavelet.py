@@ -570,3 +570,17 @@ def test_threads_share_a_transformer(decomposition):
     for Xt, back in found:
         np.testing.assert_array_equal(Xt, expected)
         np.testing.assert_allclose(back, X, atol=EXACT * 10)
+
+
+@pytest.mark.parametrize(
+    "params, mode",
+    [
+        ({}, "symmetric"),
+        ({"mode": "reflect"}, "reflect"),
+        ({"decomposition": "stationary"}, "periodization"),
+    ],
+)
+def test_the_fitted_mode_is_one_of_pywt(params, mode):
+    transformer = WaveletTransformer("db2", level=1, **params).fit(random(2, 30))
+    assert transformer.mode_ == mode
+    assert transformer.mode_ in pywt.Modes.modes

@@ -142,7 +142,7 @@ def test_mini_batches_hold_every_row_once_and_stay_in_blocks(make_objective):
     summed = split(make_objective("db3"), [17, 1, 22])
     batches = summed.batches(5, seed=0)
     for _ in range(2):
-        parts = [batch for batch, _ in batches]
+        parts = list(batches)
         assert [part.number for part in parts] == [0] * 4 + [2] + [4] * 5
         assert len(parts) == len(batches)
         for block in summed.blocks:
