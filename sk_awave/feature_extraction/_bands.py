@@ -278,8 +278,8 @@ def cut_segments(shape, counts):
         if min(shape) < count:
             raise ValueError(
                 f"A band of shape {shape} cannot be cut into {count} segments. Use fewer "
-                "segments. Unless decomposition='stationary', whose bands are the longest, "
-                "fewer levels make bands longer, too."
+                "segments. Unless decomposition='stationary', whose bands are the "
+                "longest, fewer levels make bands longer, too."
             )
         for index in np.ndindex(*[count] * len(shape)):
             ends = [
