@@ -17,6 +17,7 @@ from sk_awave.engine._lifting import Symmetric
 from sk_awave.engine._skewed_lattice import Biorthogonal
 from sk_awave.engine._terms import Term, wavelet_terms
 from sk_awave.engine._wavelet import as_wavelet, make_wavelet
+from sk_awave.utils._budget import check_budget, check_filter_length
 
 #: Largest deviation at which a filter still counts as represented exactly.
 _TOLERANCE = 1e-9
@@ -176,7 +177,7 @@ class FilterBank(nn.Module):
         learned, held = parametrization != "fixed", original.to(dtype)
         self.original = nn.Parameter(held) if learned else original
         # With what the dtype has lost, the bank is exactly the one it starts from.
-        lost = (original - held).to(dtype) if learned and dtype != torch.float64 else None
+        lost = (original - held).float() if learned and dtype != torch.float64 else None
         self.register_buffer("_lost", lost, persistent=False)
         made = self().detach()
         fits = made.shape == filters.shape
@@ -233,7 +234,15 @@ class FilterBank(nn.Module):
             raise ValueError(
                 f"The filters of the wavelet {wavelet.name!r} contain NaN or infinity."
             )
-        extra = (filter_length or wavelet.dec_len) - wavelet.dec_len
+        length = filter_length or wavelet.dec_len
+        check_filter_length(length, 0)
+        check_budget(
+            n_levels * n_axes * 4 * length,
+            f"n_levels={n_levels} with n_axes={n_axes}",
+            "Use fewer levels or axes with filters of their own.",
+            sample_size=0,
+        )
+        extra = length - wavelet.dec_len
         if extra < 0 or extra % 2:
             raise ValueError(
                 f"filter_length must be even and at least {wavelet.dec_len}, the length "
@@ -270,7 +279,7 @@ class FilterBank(nn.Module):
         if state["fixed"] is not None:
             self.original = state["fixed"].clone()
         lost = state["lost"]
-        self._lost = None if lost is None else lost.to(self.original)
+        self._lost = None if lost is None else lost.to(self.original.device)
 
     @property
     def filter_length(self) -> int:

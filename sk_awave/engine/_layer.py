@@ -169,14 +169,16 @@ class MultilevelDWT(nn.Module):
         ]
         return to_pywt(copies, self.ndim)
 
-    def inverse(self, coeffs: list, signal_shape: Sequence[int] | None = None) -> Tensor:
+    def inverse(
+        self, coeffs: list, signal_shape: int | Sequence[int] | None = None
+    ) -> Tensor:
         """Reconstruct signals from their coefficients.
 
         Parameters
         ----------
         coeffs : list
             The coefficients, in the structure that `forward` returns.
-        signal_shape : sequence of int, default=None
+        signal_shape : int or sequence of int, default=None
             The shape to crop to. Without it, a signal of odd length gets one additional
             sample, as in PyWavelets.
 
@@ -192,6 +194,8 @@ class MultilevelDWT(nn.Module):
         ValueError
             If they are not tensors in this structure, or if their shapes do not fit.
         """
+        if isinstance(signal_shape, int):
+            signal_shape = (signal_shape,)
         if _is_traced():
             bands, batch_shape = bands_from_pywt(coeffs, self.ndim)
             filters = self.filter_bank().to(bands[0])

@@ -20,9 +20,13 @@ from sk_awave.feature_extraction._statistics import (
     statistic_names,
     without_rounding,
 )
+from sk_awave.utils._budget import check_budget
 
 #: The quantiles that are thresholds by default.
 THRESHOLDS = (0.02, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.98)
+
+#: What is made at least for each segment count, threshold or quantile, in all bands.
+_VALUES_OF_EACH = 2**10
 
 #: The coefficients of a band of which scale and thresholds are learned, at most.
 SAMPLE_SIZE = 2**15
@@ -53,6 +57,10 @@ class Pool:
 
     def check(self, owner):
         """Raise ValueError for settings that are not valid; `owner` has them."""
+        for name in ("segments", "thresholds", "quantiles"):
+            n = len(getattr(self, name))
+            text = f"{name!r} of {owner}, with {n} values,", "A few dozen are enough."
+            check_budget(n * _VALUES_OF_EACH, *text, sample_size=0)
         chosen = list(self.statistics)
         known = all(name in STATISTICS for name in chosen)
         if not chosen or not known or len(set(chosen)) < len(chosen):

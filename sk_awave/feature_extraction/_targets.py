@@ -17,8 +17,8 @@ MAX_ROWS = 400
 #: Numbers are drawn from so many quantile bins.
 N_BINS = 10
 
-#: More whole numbers than this, few of each or with gaps between them, are rather counts
-#: than classes.
+#: More whole numbers than this are rather counts than classes if there are few of each,
+#: or of some and others between them are missing, as at the ends of a distribution.
 MANY_CLASSES, FEW_OF_EACH = 20, 5
 
 #: From here on floats have no fractions.
@@ -136,17 +136,19 @@ def _has_fractions(column):
     """Tell whether a column holds numbers that are not all whole."""
     if column.dtype.kind != "f":
         return False
-    return bool(np.any((column != np.floor(column)) | (np.abs(column) >= _WHOLE)))
+    # Python's number would be cast to the dtype of the column, which may be too narrow.
+    is_large = np.abs(column) >= np.float64(_WHOLE)
+    return bool(np.any((column != np.floor(column)) | is_large))
 
 
 def _warn_if_many(column):
     """Warn of whole numbers that are taken for classes, but are rather numbers."""
     if column.dtype.kind == "b":
         return
-    values = np.unique(column)
+    values, counts = np.unique(column, return_counts=True)
     has_gaps = float(values[-1]) - float(values[0]) >= len(values)
-    are_rare = len(column) < FEW_OF_EACH * len(values)
-    if len(values) > MANY_CLASSES and (has_gaps or are_rare):
+    fewest = counts.min() if has_gaps else counts.mean()
+    if len(values) > MANY_CLASSES and fewest < FEW_OF_EACH:
         warn(
             f"The {len(values)} different whole numbers of y are taken for classes. If "
             "they are numbers, set target_type='continuous'. If they are classes, set "

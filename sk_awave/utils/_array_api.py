@@ -87,7 +87,9 @@ def _dispatches_on(X):
 
 
 def as_native(X):
-    """Return tensors as they are, and other arrays as NumPy's."""
+    """Return tensors as they are or, if nested, in a list; other arrays as NumPy's."""
+    if isinstance(X, torch.Tensor) and X.is_nested:
+        return list(X.unbind())
     if not _dispatches_on(X) or isinstance(X, (np.ndarray, torch.Tensor)):
         return X
     return move_to(X, xp=np, device="cpu")

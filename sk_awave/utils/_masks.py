@@ -18,7 +18,7 @@ def refuse_masked(X, name="X"):
     if any(isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x) for x in parts):
         raise ValueError(
             f"{name} is a masked array with masked values, which stand for no numbers. "
-            f"Fill them with numbers, such as {name}.filled(0), or make them NaN by "
-            f"{name}.astype(float).filled(numpy.nan) to interpolate them; or leave out "
-            "the samples that have some."
+            "Fill them with numbers, as .filled(0) does, or with NaN to interpolate "
+            "them, as .astype(float).filled(numpy.nan) does; or leave out the samples "
+            "that have some."
         )

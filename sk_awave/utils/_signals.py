@@ -72,7 +72,9 @@ def warn_of_times(X):
     if not hasattr(X, "iloc") or not hasattr(X, "columns"):
         return
     levels = getattr(index, "levels", [index])
-    if not any(_TIMES.match(str(level.dtype)) for level in levels):
+    # Dates of Python have the dtype of objects, but pandas looks at them.
+    kinds = [getattr(level, "inferred_type", str(level.dtype)) for level in levels]
+    if not any(map(_TIMES.match, kinds)):
         return
     if X.shape[1] < _MIN_LENGTH or not all(map(_is_place, X.columns)):
         warn(
@@ -106,6 +108,8 @@ def _find_cells(X):
     if not _CELLS.match(str(getattr(X, "dtype", getattr(X, "type", None)))):
         return None
     cells = np.asarray(X)
+    if cells.ndim > len(X.shape if hasattr(X, "shape") else [len(X)]):
+        return list(cells)
     cells = cells[:, 0] if cells.ndim == 2 and cells.shape[1] == 1 else cells
     return cells.tolist() if cells.ndim in (1, 2) and _has_signals(cells.flat) else None
 

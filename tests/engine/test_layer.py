@@ -306,6 +306,12 @@ def test_layer_takes_any_leading_axes(batch_shape):
     assert dwt.inverse(coeffs).shape == x.shape
 
 
+@pytest.mark.parametrize("length", [40, 41])
+def test_the_shape_of_series_may_be_a_length(length):
+    dwt, x = MultilevelDWT("db2", level=2), random_rows(3, length)
+    torch.testing.assert_close(dwt.inverse(dwt(x), length), x, rtol=0, atol=EXACT)
+
+
 def test_signal_with_too_few_axes_is_refused():
     with pytest.raises(ValueError, match="ndim"):
         MultilevelDWT("db2", level=1, ndim=2)(torch.ones(8))

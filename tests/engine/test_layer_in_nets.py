@@ -61,13 +61,20 @@ def test_the_start_is_exact_whatever_the_dtype_of_parameters(
     torch.testing.assert_close(bank(), exact(), rtol=0, atol=1e-13)
 
 
-def test_parameters_have_the_default_dtype():
-    assert MultilevelDWT("db2").filter_bank.original.dtype == torch.float32
-    torch.set_default_dtype(torch.float64)
+@by_kind
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_parameters_have_the_default_dtype(parametrization, wavelet, dtype):
+    torch.set_default_dtype(dtype)
     try:
-        assert MultilevelDWT("db2").filter_bank.original.dtype == torch.float64
+        layer = MultilevelDWT(wavelet, parametrization=parametrization)
     finally:
         torch.set_default_dtype(torch.float32)
+    assert all(parameter.dtype == dtype for parameter in layer.parameters())
+    exact = FilterBank.from_wavelet(wavelet, parametrization)
+    torch.testing.assert_close(layer.filter_bank(), exact(), rtol=0, atol=1e-9)
+    other = MultilevelDWT(wavelet, parametrization=parametrization).to(dtype)
+    other.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(other.filter_bank(), exact(), rtol=0, atol=1e-9)
 
 
 @by_kind

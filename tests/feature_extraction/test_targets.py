@@ -205,11 +205,19 @@ def test_whole_numbers_that_are_rather_counts_warn(y):
         np.repeat(np.arange(1, 101), 5),  # labels of a hundred classes
         np.arange(100).astype(str),
         np.array([1000, 2000, 7000] * 5),
+        np.repeat(np.delete(np.arange(30), 7), 40),  # a label is missing
+        np.repeat(np.arange(0, 250, 10), 40),
     ],
 )
 def test_classes_do_not_warn(y):
     (column,) = columns_of(y)
     assert np.array_equal(np.unique(column), np.arange(len(np.unique(y))))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
+def test_numbers_of_every_width_are_numbers(dtype):
+    (column,) = columns_of(np.arange(12).astype(dtype) / 8)
+    np.testing.assert_array_equal(column, np.arange(12) / 8)
 
 
 rng = np.random.default_rng(0)

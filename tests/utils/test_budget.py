@@ -8,6 +8,8 @@ import pytest
 from sk_awave import (
     AdaptiveSubbandPooling,
     AdaptiveWaveletTransformer,
+    FilterBank,
+    MultilevelDWT,
     SubbandPooling,
     WaveletTransformer,
 )
@@ -60,6 +62,21 @@ CALLS = {
         X,
     ),
     "filter_length=10000": (adaptive(filter_length=10**4), X),
+    "filter_length=1000000": (
+        lambda n: FilterBank.from_wavelet("db2", filter_length=n),
+        10**6,
+    ),
+    "n_levels=1000000000": (
+        lambda n: FilterBank.from_wavelet("db2", n_levels=n),
+        10**9,
+    ),
+    "n_axes=1000000000 of a layer": (
+        lambda n: MultilevelDWT("db2", ndim=n, per_axis=True),
+        10**9,
+    ),
+    "'thresholds' of adaptive": (adaptive(thresholds=np.linspace(0, 1, 10**6)), X),
+    "'segments' of": (SubbandPooling(segments=list(range(1, 10**5))).fit, X),
+    "'quantiles' of": (SubbandPooling(quantiles=np.linspace(0, 1, 10**6)).fit, X),
     "n_candidates=1000000000": (adaptive(n_candidates=10**9), X),
     "n_candidates=1000000": (adaptive(n_candidates=10**6), X),
     "n_bins=100000000": (PeakCounter(n_bins=10**8).fit, IMAGES),

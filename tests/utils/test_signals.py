@@ -1,5 +1,8 @@
 """Signals in the cells of containers, and tables of times by sensors."""
 
+import datetime
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -27,6 +30,14 @@ def objects(cells):
     array = np.empty(len(cells), object)
     array[:] = cells
     return array
+
+
+def nested(rows, layout):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls one layout a prototype
+        return torch.nested.nested_tensor(
+            [torch.from_numpy(x) for x in rows], layout=layout
+        )
 
 
 def in_cells(rows):
@@ -58,10 +69,14 @@ def in_cells(rows):
         "pandas on pyarrow": pl.DataFrame({"s": lists}).to_pandas(
             use_pyarrow_extension_array=True
         ),
+        "nested tensor": nested(rows, torch.strided),
+        "jagged tensor": nested(rows, torch.jagged),
     }
     if len({len(x) for x in rows}) == 1:
         dtype = pl.Array(pl.Float64, len(rows[0]))
-        containers["polars arrays"] = pl.DataFrame({"s": pl.Series(lists, dtype=dtype)})
+        arrays = pl.Series(lists, dtype=dtype)
+        containers["polars arrays"] = pl.DataFrame({"s": arrays})
+        containers["polars series of arrays"] = arrays
     return containers
 
 
@@ -201,6 +216,7 @@ INDICES = {
     "zone": pd.date_range("2020", periods=50, freq="h", tz="Europe/Berlin"),
     "timedelta": pd.timedelta_range(0, periods=50, freq="s"),
     "period": pd.period_range("2020", periods=50, freq="D"),
+    "dates of Python": [datetime.date.fromordinal(737425 + i) for i in range(50)],
     "panel": pd.MultiIndex.from_product(
         [range(5), pd.date_range("2020", periods=10, freq="s")]
     ),
