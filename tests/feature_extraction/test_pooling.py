@@ -530,7 +530,7 @@ def test_too_many_segments_are_refused_before_the_fit_is_changed(decomposition, 
     expected = pooling.transform(X)
     with pytest.raises(
         ValueError,
-        match=r"into 33 segments\. Use fewer segments\. Unless decomposition=",
+        match=r"into 33 segments\. Use fewer segments, or fewer levels if each halves",
     ):
         pooling.set_params(segments=(1, 33)).fit(X)
     np.testing.assert_array_equal(pooling.transform(X), expected)
